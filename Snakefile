@@ -1,0 +1,31 @@
+# Video2Policy: an RGB clip of a person handling objects -> scene -> task -> reward -> policy -> report.
+# Results lie under results/: one folder per clip in results/videos/, tables in results/tables/,
+# the report in results/report.html. Every knob is in config.yaml. docs/architecture.md draws the DAG.
+from snakemake.utils import min_version, validate
+
+min_version("9.20")
+
+
+configfile: "config.yaml"
+
+
+validate(config, "schemas/config.schema.yaml")
+
+
+include: "rules/common.smk"
+include: "rules/perceive.smk"
+include: "rules/scene.smk"
+include: "rules/author.smk"
+include: "rules/reward.smk"
+include: "rules/policy.smk"
+include: "rules/generalist.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    """A judged policy for every clip that passes the gates, and the report on all of them."""
+    default_target: True
+    input:
+        "results/report.html",
+        "results/tables/summary.md",
+    localrule: True

@@ -1,0 +1,135 @@
+# Requires: config. Gives: ROWS (the sample sheet), VARIANTS, and the input functions that several files share.
+import json
+import sys
+
+sys.path.insert(
+    0, workflow.basedir
+)  # the package is used from where it lies, here and in every job
+
+from video2policy.provenance import code_digest
+from video2policy.sheet import SheetError, read_sheet
+from video2policy.workflow import as_list, merged_config
+
+try:
+    ROWS = {
+        row.video: row
+        for row in read_sheet(
+            config["videos"],
+            ids=as_list(config["ids"]),
+            templates=as_list(config["templates"]),
+            limit=int(config["limit"]),
+        )
+    }
+except SheetError as error:
+    sys.exit(str(error))
+
+VARIANTS = list(config["variants"])
+
+
+pathvars:
+    clip="results/videos/{video}",
+    task="<clip>/{variant}",
+    round="<task>/reward/{iter}",
+    generalist=f"results/generalist/{config['generalist']['name']}",
+
+
+wildcard_constraints:
+    video=r"[a-z0-9_]+",
+    obj=r"[a-z0-9_]+",
+    variant=r"[a-z0-9_]+",
+    iter=r"\d+",
+    sample=r"\d+",
+
+
+def row(*names):
+    """A param function: these fields of the clip's row in the sample sheet."""
+    return lambda wc: {name: getattr(ROWS[wc.video], name) for name in names}
+
+
+def setting(block):
+    """A param function: a block of the config as the job's variant sees it."""
+    return lambda wc: merged_config(config, wc.variant)[block]
+
+
+def per_object(pattern):
+    """An input function: the file for every object of the clip."""
+    return lambda wc: [
+        f"results/videos/{wc.video}/{pattern.format(obj=name)}"
+        for name in ROWS[wc.video].objects
+    ]
+
+
+def every_gate(wc):
+    """The verdicts of all stages of a clip, in the order in which they were taken."""
+    folder = f"results/videos/{wc.video}"
+    objects = ROWS[wc.video].objects
+    return [
+        *[f"{folder}/{stage}.verdict.json" for stage in ("frames", "ground")],
+        *[f"{folder}/masks/{obj}.verdict.json" for obj in objects],
+        f"{folder}/depth.verdict.json",
+        *[
+            f"{folder}/objects/{obj}/{stage}.verdict.json"
+            for stage in ("reconstruct", "scale", "track", "collide")
+            for obj in objects
+        ],
+    ]
+
+
+def passed(video):
+    """Whether the clip passed every gate; asks for its scene where that is not known yet."""
+    with checkpoints.scene.get(video=video).output.scene.open() as file:
+        return json.load(file)["passed"]
+
+
+def if_passed(name):
+    """An input function: this file of the clip's variant, or nothing for a rejected clip."""
+    return lambda wc: (
+        f"results/videos/{wc.video}/{wc.variant}/{name}" if passed(wc.video) else []
+    )
+
+
+def finished(pattern):
+    """An input function: this file, under the first variant, of every clip that passed its gates."""
+    return lambda wc: [
+        pattern.format(video=video, variant=VARIANTS[0])
+        for video in ROWS
+        if passed(video)
+    ]
+
+
+def candidates(wc):
+    """All candidates for the task's code."""
+    return [
+        f"results/videos/{wc.video}/{wc.variant}/task/candidate_{sample}.py"
+        for sample in range(setting("author")(wc)["candidates"])
+    ]
+
+
+def previous_best(wc):
+    """The best of the rounds before; the first round starts from the task alone."""
+    k = int(wc.iter)
+    folder = f"results/videos/{wc.video}/{wc.variant}/reward/{k - 1}"
+    return (
+        {}
+        if k == 0
+        else {"previous": f"{folder}/best", "feedback": f"{folder}/feedback.md"}
+    )
+
+
+def only_best(wc):
+    """The best of the rounds before, without its feedback."""
+    return {k: v for k, v in previous_best(wc).items() if k == "previous"}
+
+
+def samples_of_round(name):
+    """An input function: this file of every sample of the round."""
+    return lambda wc: [
+        f"results/videos/{wc.video}/{wc.variant}/reward/{wc.iter}/{sample}/{name}"
+        for sample in range(setting("reward")(wc)["samples"])
+    ]
+
+
+def last_best(wc):
+    """The search's result: the best after its last round."""
+    k = setting("reward")(wc)["iterations"] - 1
+    return f"results/videos/{wc.video}/{wc.variant}/reward/{k}/best"

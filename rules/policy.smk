@@ -1,0 +1,96 @@
+# Requires: the best reward of the search. Gives: trained policies, their judgement, a rollout video, trajectories.
+
+
+rule train_policy:
+    """Train the best reward with further seeds; the first policy is the search's own."""
+    input:
+        scene="<clip>/scene.json",
+        task="<task>/task/task.py",
+        best=last_best,
+    output:
+        policy="<task>/policy/policy.safetensors",
+        seeds=directory("<task>/policy/seeds"),
+        provenance="<task>/policy/train_policy.provenance.json",
+    log:
+        "logs/{video}/{variant}/train_policy.log",
+    conda:
+        "../envs/embedded.yaml"
+    threads: lambda wc: setting("training")(wc)["threads"]
+    resources:
+        mem_mb=2500,
+    params:
+        n_seeds=lambda wc: setting("evaluation")(wc)["seeds"],
+        simulation=setting("simulation"),
+        training=setting("training"),
+        code=code_digest("scripts/train_policy.py"),
+    script:
+        "../scripts/train_policy.py"
+
+
+rule evaluate:
+    """Roll the policies out and judge them by the family's hand-written predicate, which no training reads."""
+    input:
+        scene="<clip>/scene.json",
+        task="<task>/task/task.py",
+        seeds="<task>/policy/seeds",
+    output:
+        eval_json="<task>/policy/eval.json",
+        rollout="<task>/policy/rollout.mp4",
+        provenance="<task>/policy/evaluate.provenance.json",
+    log:
+        "logs/{video}/{variant}/evaluate.log",
+    conda:
+        "../envs/embedded.yaml"
+    threads: lambda wc: setting("training")(wc)["threads"]
+    resources:
+        mem_mb=2500,
+    params:
+        video=lambda wc: wc.video,
+        variant=lambda wc: wc.variant,
+        evaluation=setting("evaluation"),
+        simulation=setting("simulation"),
+        code=code_digest("scripts/evaluate.py"),
+    script:
+        "../scripts/evaluate.py"
+
+
+rule collect:
+    """The policy's judged successes as a LeRobot dataset."""
+    input:
+        scene="<clip>/scene.json",
+        task="<task>/task/task.py",
+        policy="<task>/policy/policy.safetensors",
+    output:
+        trajectories=directory("<task>/trajectories"),
+        provenance="<task>/collect.provenance.json",
+    log:
+        "logs/{video}/{variant}/collect.log",
+    conda:
+        "../envs/embedded.yaml"
+    params:
+        collection=config["trajectories"],
+        simulation=setting("simulation"),
+        code=code_digest("scripts/collect.py"),
+    script:
+        "../scripts/collect.py"
+
+
+rule outcome:
+    """What became of one clip: its policy's judgement, or the gate that rejected it."""
+    input:
+        scene="<clip>/scene.json",
+        eval_json=if_passed("policy/eval.json"),
+        rollout=if_passed("policy/rollout.mp4"),
+        trajectories=if_passed("trajectories"),
+    output:
+        outcome="<task>/outcome.json",
+    log:
+        "logs/{video}/{variant}/outcome.log",
+    conda:
+        "../envs/embedded.yaml"
+    params:
+        video=lambda wc: wc.video,
+        variant=lambda wc: wc.variant,
+        code=code_digest("scripts/outcome.py"),
+    script:
+        "../scripts/outcome.py"

@@ -1,0 +1,75 @@
+# Requires: scene.json and the picked task. Gives: rounds of reward search; round k starts from the best so far.
+
+
+rule write_reward:
+    """A reward function; from the second round on, a reflection on the best one's feedback."""
+    input:
+        unpack(previous_best),
+        scene="<clip>/scene.json",
+        task="<task>/task/task.py",
+    output:
+        request="<round>/{sample}/request.json",
+        reply="<round>/{sample}/reply.json",
+        reward="<round>/{sample}/reward.py",
+        provenance="<round>/{sample}/write_reward.provenance.json",
+    log:
+        "logs/{video}/{variant}/write_reward/{iter}_{sample}.log",
+    conda:
+        "../envs/embedded.yaml"
+    params:
+        iteration=lambda wc: int(wc.iter),
+        sample=lambda wc: int(wc.sample),
+        author=setting("author"),
+        code=code_digest("scripts/write_reward.py"),
+    script:
+        "../scripts/write_reward.py"
+
+
+rule train_reward:
+    """PPO on one reward, in a worker process; only the generated success is measured."""
+    input:
+        unpack(only_best),
+        scene="<clip>/scene.json",
+        task="<task>/task/task.py",
+        reward="<round>/{sample}/reward.py",
+    output:
+        policy="<round>/{sample}/policy.safetensors",
+        log_csv="<round>/{sample}/log.csv",
+        search="<round>/{sample}/search.json",
+        provenance="<round>/{sample}/train_reward.provenance.json",
+    log:
+        "logs/{video}/{variant}/train_reward/{iter}_{sample}.log",
+    conda:
+        "../envs/embedded.yaml"
+    threads: lambda wc: setting("training")(wc)["threads"]
+    resources:
+        mem_mb=2500,
+    params:
+        simulation=setting("simulation"),
+        training=setting("training"),
+        code=code_digest("scripts/train_reward.py"),
+    script:
+        "../scripts/train_reward.py"
+
+
+rule select_reward:
+    """The best so far (a worse round never replaces it) and the feedback for the next round."""
+    input:
+        unpack(only_best),
+        searches=samples_of_round("search.json"),
+        rewards=samples_of_round("reward.py"),
+        replies=samples_of_round("reply.json"),
+        policies=samples_of_round("policy.safetensors"),
+    output:
+        best=directory("<round>/best"),
+        feedback="<round>/feedback.md",
+        provenance="<round>/select_reward.provenance.json",
+    log:
+        "logs/{video}/{variant}/select_reward/{iter}.log",
+    conda:
+        "../envs/embedded.yaml"
+    params:
+        iteration=lambda wc: int(wc.iter),
+        code=code_digest("scripts/select_reward.py"),
+    script:
+        "../scripts/select_reward.py"

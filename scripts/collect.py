@@ -1,0 +1,34 @@
+"""The trained policy's judged successes as a LeRobot dataset."""
+
+from typing import Any
+
+from scripts.stage import Input, Output, stage
+from video2policy.dataset.collection import Wish, collect
+from video2policy.evaluate.evaluation import Rollouts
+from video2policy.policy.bc import PRESETS
+
+
+def main(
+    scene: Input,
+    task: Input,
+    policy: Input,
+    trajectories: Output,
+    collection: dict[str, Any],
+    simulation: dict[str, Any],
+) -> None:
+    """`collection`: episodes to keep, and either image (pixels) and cameras, or the imitation preset."""
+    if "preset" in collection:
+        preset = PRESETS[collection["preset"]]
+        wish = Wish(
+            int(collection["episodes"]),
+            preset.image_size,
+            preset.cameras,
+            preset.action_noise,
+            preset.after,
+        )
+    else:
+        wish = Wish(int(collection["episodes"]), int(collection["image"]), tuple(collection["cameras"]))
+    collect(Rollouts.from_config(scene, task, simulation), policy, wish, trajectories)
+
+
+stage(main)

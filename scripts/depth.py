@@ -1,0 +1,45 @@
+"""Intrinsics, the camera's orientation over the table, and a depth image for every frame."""
+
+import json
+import logging
+from typing import Any
+
+import numpy as np
+
+from scripts.stage import Input, Output, stage
+from video2policy.clip import Frames
+from video2policy.mask import load_masks
+from video2policy.perceive.depth import depth_images, find_view
+from video2policy.perceive.verdict import Verdict
+
+log = logging.getLogger("video2policy")
+
+
+def main(
+    frames: Input,
+    clip_json: Input,
+    masks: list[Input],
+    camera_json: Output,
+    depth: Output,
+    row: dict[str, Any],
+) -> Verdict:
+    clip = json.loads(clip_json.read_text())
+    names = list(row["objects"])
+    loaded = {name: load_masks(path)[0] for name, path in zip(names, masks, strict=True)}
+    labels = dict(zip(names, row["labels"], strict=True))
+    view = find_view(Frames(frames), loaded, labels, row["camera"] or {}, float(clip["scale"]))
+    camera_json.write_text(json.dumps(view.to_json(), indent=1) + "\n")
+    depth.mkdir(exist_ok=True)
+    for index, image in enumerate(depth_images(view, loaded)):
+        np.savez_compressed(depth / f"{index:06d}.npz", depth=image)
+    log.info("camera: %.0f degrees wide, %.0f degrees down", view.camera.fov, view.camera.pitch)
+    return Verdict(
+        "depth",
+        True,
+        view.method,
+        view.confidence,
+        better="no depth network: its weights are in no package registry",
+    )
+
+
+stage(main)

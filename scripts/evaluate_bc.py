@@ -1,0 +1,28 @@
+"""Judge the image policy and its image-blind copy in every clip's scene."""
+
+import json
+from typing import Any
+
+from scripts.stage import Input, Output, stage
+from video2policy.evaluate.evaluation import Rollouts
+from video2policy.policy.generalist import draw, evaluate
+
+
+def main(
+    policy: Input,
+    blind: Input,
+    scenes: list[Input],
+    tasks: list[Input],
+    eval_json: Output,
+    figure: Output,
+    generalist: dict[str, Any],
+    simulation: dict[str, Any],
+) -> None:
+    """`generalist`: evaluation_episodes in each scene. `scenes` and `tasks` are in the same order."""
+    clips = [Rollouts.from_config(scene, task, simulation) for scene, task in zip(scenes, tasks, strict=True)]
+    result = evaluate(clips, policy, blind, int(generalist["evaluation_episodes"]))
+    eval_json.write_text(json.dumps(result, indent=1) + "\n")
+    draw(result, figure)
+
+
+stage(main)

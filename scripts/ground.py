@@ -1,0 +1,29 @@
+"""Find each named object on one frame: the sheet's boxes and points, else proposals."""
+
+import json
+import logging
+from typing import Any
+
+from scripts.stage import Input, Output, stage
+from video2policy.clip import Frames
+from video2policy.mask import write_image
+from video2policy.perceive.ground import draw_groundings, ground
+from video2policy.perceive.verdict import Verdict
+
+log = logging.getLogger("video2policy")
+
+
+def main(
+    frames: Input, clip_json: Input, objects_json: Output, overlay: Output, row: dict[str, Any]
+) -> Verdict:
+    images = Frames(frames)
+    write_image(overlay, images[0])  # what there was to look at, should an object not be found
+    groundings, verdict = ground(images, json.loads(clip_json.read_text()), row)
+    objects_json.write_text(json.dumps({"objects": [g.to_json() for g in groundings]}, indent=1) + "\n")
+    write_image(overlay, draw_groundings(images, groundings))
+    for g in groundings:
+        log.info("%s found by %s (%.2f)", g.label, g.method, g.score)
+    return verdict
+
+
+stage(main)

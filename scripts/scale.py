@@ -1,0 +1,55 @@
+"""The object's size in metres (paper, section 3.1; given sizes win)."""
+
+import json
+import logging
+from typing import Any
+
+import numpy as np
+
+from scripts.stage import Input, Output, stage
+from video2policy.mask import load_masks
+from video2policy.mesh import load
+from video2policy.perceive.depth import METHOD, View
+from video2policy.perceive.scale import Measured, find_sizes, rho
+from video2policy.perceive.verdict import Verdict
+
+log = logging.getLogger("video2policy")
+
+
+def main(
+    masks: list[Input],
+    meshes: list[Input],
+    mesh_jsons: list[Input],
+    camera_json: Input,
+    depth: Input,
+    size_json: Output,
+    obj: str,
+    row: dict[str, Any],
+) -> Verdict:
+    view = View.from_json(json.loads(camera_json.read_text()))
+    objects, by_depth = {}, {}
+    for name, label, mesh, info, mask in zip(
+        row["objects"], row["labels"], meshes, mesh_jsons, masks, strict=True
+    ):
+        record, shape = json.loads(info.read_text()), load(mesh)
+        objects[name] = Measured(
+            label, np.array(shape.extents), np.array(record["dimensions"]), record["extent"], record["iou"]
+        )
+        if not view.method.startswith(METHOD):  # only a depth network's images are metric by themselves
+            frame = record["frame"]
+            image = np.load(depth / f"{frame:06d}.npz")["depth"]
+            by_depth[name] = rho(image, load_masks(mask)[0][frame], view.camera.K, shape)
+    size = find_sizes(objects, row["sizes"] or {}, by_depth)[obj]
+    size_json.write_text(json.dumps(size.to_json(), indent=1) + "\n")
+    words = " x ".join(f"{100 * v:.1f}" for v in size.size)
+    log.info("%s: %s cm, from %s", objects[obj].label, words, size.source)
+    return Verdict(
+        "scale",
+        True,
+        f"{size.method}: {size.source}",
+        round(float(np.clip(1 - 1.5 * size.uncertainty, 0.05, 1)), 3),
+        better=None if size.method == "given" else "the sample sheet gives no size for this object",
+    )
+
+
+stage(main)

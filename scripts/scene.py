@@ -1,0 +1,73 @@
+"""The paper's task JSON with every gate's verdict; a rejected clip ends here, the others go on."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from scripts.stage import Input, Output, stage
+from video2policy.perceive.verdict import Rejected, Verdict
+from video2policy.scene import ObjectFiles, SceneClip, SceneTask, assemble, rejected
+
+log = logging.getLogger("video2policy")
+
+
+def main(
+    clip_json: Input,
+    camera_json: Input,
+    meshes: list[Input],
+    sizes: list[Input],
+    poses: list[Input],
+    rests: list[Input],
+    urdfs: list[Input],
+    verdicts: list[Input],
+    scene: Output,
+    row: dict[str, Any],
+) -> Verdict:
+    task = SceneTask(
+        title=row["caption"],
+        caption=row["caption"],
+        template=row["template"],
+        template_id=row["template_id"],
+        family=row["family"],
+        family_source=row["family_source"],
+        roles=dict(row["roles"]),
+    )
+    gates = [Verdict.from_json(json.loads(path.read_text())) for path in verdicts]
+    failed = [gate for gate in gates if not gate.passed]
+    clip = None
+    if gates[0].passed:
+        record = json.loads(clip_json.read_text())
+        size = {key: record[key] for key in ("fps", "n_frames", "width", "height")}
+        clip = SceneClip(path=str(row["clip"]), **size)
+    try:
+        if failed:
+            raise Rejected(failed[0].reason or "a gate did not pass")
+        assert clip is not None
+        files = [
+            ObjectFiles(
+                name,
+                label,
+                str(Path("objects") / name),
+                json.loads(size_json.read_text()),
+                json.loads(poses_json.read_text()),
+                json.loads(rest_json.read_text()),
+            )
+            for name, label, size_json, poses_json, rest_json in zip(
+                row["objects"], row["labels"], sizes, poses, rests, strict=True
+            )
+        ]
+        result = assemble(row["video"], task, clip, json.loads(camera_json.read_text()), files, gates)
+    except Rejected as error:
+        result = rejected(row["video"], task, clip, gates, error.reason)
+    result.save(scene)
+    if not result.passed:
+        log.info("stops here: %s", result.reason)
+        return Verdict.rejected("scene", result.reason or "", "assembled")
+    for item in result.objects:
+        log.info("%s moved by %s m", item.label, [round(v, 3) for v in item.difference.translation])
+    sure = min((gate.confidence for gate in gates), default=0.0)
+    return Verdict("scene", True, "assembled", sure)
+
+
+stage(main, gate=False)

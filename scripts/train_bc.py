@@ -1,0 +1,31 @@
+"""Clone one image policy from the demonstrations of all clips, and an image-blind copy of it."""
+
+import json
+import logging
+from dataclasses import asdict, replace
+from typing import Any
+
+from scripts.stage import Input, Output, stage
+from video2policy.policy import bc
+from video2policy.policy.generalist import load_demonstrations
+
+log = logging.getLogger("video2policy")
+
+
+def main(
+    trajectories: list[Input], policy: Output, blind: Output, log_json: Output, generalist: dict[str, Any]
+) -> None:
+    """`generalist`: preset and seed."""
+    config = replace(bc.PRESETS[generalist["preset"]], seed=int(generalist["seed"]))
+    data = load_demonstrations(trajectories, config)
+    log.info("%d frames of the behaviours %s", len(data), ", ".join(data.behaviours))
+    losses = {}
+    for path, name, blindness in ((policy, "seeing", False), (blind, "blind", True)):
+        trained, losses[name] = bc.train(data, replace(config, image_blind=blindness))
+        trained.save(path)
+        log.info("%s policy: loss %.4f after %d epochs", name, losses[name][-1], config.epochs)
+    about = {"config": asdict(config), "behaviours": data.behaviours, "frames": len(data), "loss": losses}
+    log_json.write_text(json.dumps(about, indent=1) + "\n")
+
+
+stage(main)

@@ -1,0 +1,45 @@
+"""Scenes of primitives for every family that the grammar writes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests import scenes
+from video2policy.scene import Scene
+
+OBJECTS = {
+    "lift": {"cube": "box"},
+    "push_left": {"cube": "box"},
+    "push_right": {"tin": "cylinder"},
+    "move_closer": {"cube": "box", "tin": "cylinder"},
+    "put_next": {"tin": "cylinder", "cube": "box"},
+    "drop_next": {"ball": "ball", "cube": "box"},
+    "put_front": {"cube": "box", "tin": "cylinder"},
+    "drop_front": {"cube": "box", "tin": "cylinder"},
+    "cover": {"cup": "cup", "ball": "ball"},
+    "uncover": {"cup": "cup", "ball": "ball"},
+    "put_into": {"ball": "ball", "mug": "mug"},
+    "drop_into": {"ball": "ball", "mug": "mug"},
+}
+
+MakeScene = Callable[[str], Scene]
+
+
+@pytest.fixture(scope="session")
+def scene_path_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """family -> scene.json of a clip that does what the family says."""
+    made: dict[str, Path] = {}
+
+    def make(family: str) -> Path:
+        if family not in made:
+            folder = tmp_path_factory.mktemp(family)
+            made[family] = scenes.primitive_scene(folder, family, objects=OBJECTS[family])
+        return made[family]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def scene_of(scene_path_of: Callable[[str], Path]) -> MakeScene:
+    return lambda family: Scene.load(scene_path_of(family))

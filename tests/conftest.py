@@ -1,0 +1,73 @@
+"""Fixtures that several parts of the tests share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+SHARED = Path(__file__).parents[2] / "shared"
+"""Real clips and data; beside the project, never in it."""
+
+
+@dataclass(frozen=True)
+class RenderedClip:
+    """A clip with the truth about it (see ``video2policy.demo.render_demo``)."""
+
+    path: Path
+    truth_path: Path
+    name: str
+    objects: tuple[str, ...]
+    truth: dict[str, NDArray[Any]]
+
+    def images(self) -> list[NDArray[np.uint8]]:
+        from video2policy.clip import Source
+
+        return [frame.image for frame in Source.open(self.path)]
+
+    def masks(self, obj: str) -> NDArray[np.bool_]:
+        from video2policy.demo import true_masks
+
+        return true_masks(self.truth, obj)
+
+    def first_box(self, obj: str, margin: int = 1) -> tuple[int, int, int, int]:
+        from video2policy.mask import bounding_box
+
+        box = bounding_box(self.masks(obj)[0])
+        assert box is not None
+        return box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin
+
+
+def render(folder: Path, name: str, camera: str, seed: int) -> RenderedClip:
+    from video2policy.demo import render_demo
+
+    clip, truth = folder / f"{name}.mp4", folder / f"{name}.npz"
+    render_demo(name, clip, truth, camera, seed, width=320, height=240, fps=12)
+    with np.load(truth) as data:
+        content = dict(data)
+    return RenderedClip(clip, truth, name, tuple(content["names"].tolist()), content)
+
+
+@pytest.fixture(scope="session")
+def rendered_clip(tmp_path_factory: pytest.TempPathFactory) -> RenderedClip:
+    """One object, red_box, lifted by a hand; 72 frames of SSv2's size and rate."""
+    return render(tmp_path_factory.mktemp("rendered"), "lift_box", "front", 0)
+
+
+@pytest.fixture(scope="session")
+def rendered_pair(tmp_path_factory: pytest.TempPathFactory) -> RenderedClip:
+    """Two objects: orange_cup is put over yellow_ball; 84 frames of SSv2's size and rate."""
+    return render(tmp_path_factory.mktemp("rendered"), "cover_ball", "left", 1)
+
+
+@pytest.fixture(scope="session")
+def real_clips() -> Path:
+    """The folder of real clips, which is not part of the project."""
+    folder = SHARED / "clips"
+    if not folder.is_dir():
+        pytest.skip(f"no real clips in {folder}")
+    return folder

@@ -1,0 +1,108 @@
+"""Loading generated modules: one task class, its reward replaced, torch stripped and scripts run eagerly."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from video2policy.guard.load import LoadError, load_task, run_module
+
+TASK = """
+import torch
+from factory.tasks.task import Task
+
+scene_info = {"objects": ["cube"]}
+
+class Lift(Task):
+    def __init__(self, envs, urdf_assets_root):
+        super().__init__(envs, urdf_assets_root, scene_info)
+
+    def compute_success(self, states):
+        return states["cube_pos"][:, 2] > 0.1
+
+    def compute_reward(self, actions, states):
+        return reward_function(actions, states)
+
+@torch.jit.script
+def reward_function(actions, states):
+    return states["cube_pos"][:, 2], {}
+"""
+
+REWARD = """
+import torch
+
+SCALE = 3.0
+
+def helper(x):
+    return SCALE * x
+
+@torch.jit.script
+def reward_function(actions, states):
+    return helper(states["cube_pos"][:, 2]), {"a": actions[:, 0]}
+"""
+
+
+def write(folder: Path, name: str, source: str) -> Path:
+    path = folder / name
+    path.write_text(source)
+    return path
+
+
+def test_the_reward_is_replaced_with_its_helpers(tmp_path: Path) -> None:
+    states = {"cube_pos": torch.tensor([[0.0, 0, 0.2]])}
+    actions = torch.ones(1, 7)
+    task_py, reward_py = write(tmp_path, "task.py", TASK), write(tmp_path, "reward.py", REWARD)
+    plain = load_task(task_py)(None, "")  # type: ignore[call-arg, arg-type]
+    replaced = load_task(task_py, reward_py)(None, "")  # type: ignore[call-arg, arg-type]
+    assert plain.compute_reward(actions, states)[0].item() == pytest.approx(0.2)
+    rewards, components = replaced.compute_reward(actions, states)
+    assert rewards.item() == pytest.approx(0.6) and set(components) == {"a"}
+    assert plain.compute_reward(actions, states)[0].item() == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import torch", "0 classes"),
+        (TASK + TASK.replace("class Lift", "class Other"), "2 classes"),
+        ("import os", "import os is not allowed"),
+        ("x = 1 / 0", "ZeroDivisionError"),
+        ("x = unknown", "NameError"),
+        ("import torch\nx = torch.nothing_like_this", "AttributeError"),
+    ],
+)
+def test_what_gives_no_task(tmp_path: Path, source: str, reason: str) -> None:
+    with pytest.raises(LoadError, match=reason):
+        load_task(write(tmp_path, "task.py", source))
+
+
+def test_a_reward_file_without_a_reward(tmp_path: Path) -> None:
+    task_py = write(tmp_path, "task.py", TASK)
+    with pytest.raises(LoadError, match="no reward_function"):
+        load_task(task_py, write(tmp_path, "reward.py", "import torch\n"))
+
+
+@pytest.mark.parametrize("name", ["load", "save", "hub", "ops", "from_file", "utils", "os", "sys", "classes"])
+def test_torch_is_stripped_whatever_the_syntax_check_missed(name: str) -> None:
+    space = run_module("import torch\nt = torch", "m")
+    assert not hasattr(space["t"], name)
+
+
+def test_what_rewards_need_of_torch_is_there() -> None:
+    source = """
+import math
+import torch
+import torch.nn.functional as F
+from torch.nn.functional import normalize
+x = torch.zeros(3, dtype=torch.float32)
+y = F.relu(torch.linalg.norm(x)) + torch.clamp(x, 0.0, math.pi).sum() + normalize(x, dim=0).sum()
+is_tensor = isinstance(x, torch.Tensor)
+z = torch.nn.functional.relu(x)
+"""
+    space = run_module(source, "m")
+    assert space["is_tensor"] and space["y"].item() == 0.0
+
+
+def test_builtins_are_few() -> None:
+    space = run_module("def f():\n    return 1", "m")
+    assert not {"open", "exec", "eval", "getattr", "type", "object"} & set(space["__builtins__"])

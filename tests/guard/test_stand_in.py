@@ -1,0 +1,64 @@
+"""States to check code on: the simulator's keys and shapes, and the clip's poses with stated assumptions."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.scenes import primitive_scene
+from video2policy.guard.stand_in import STAND_INS, clip_states, random_states
+from video2policy.scene import Scene
+from video2policy.task import state_widths
+
+SIZES = {"cup": (0.08, 0.08, 0.1), "ball": (0.04, 0.04, 0.04)}
+
+
+def test_random_states_have_every_key_shape_and_range() -> None:
+    states = random_states(SIZES, 32, 0)
+    widths = state_widths(list(SIZES))
+    assert set(states) == set(widths)
+    for key, width in widths.items():
+        assert states[key].shape == ((32, width) if width > 1 else (32,)), key
+        assert states[key].dtype == torch.float32 and torch.isfinite(states[key]).all()
+    assert torch.allclose(states["cup_quat"].norm(dim=-1), torch.ones(32))
+    assert set(states["cup_contact_ball"].tolist()) == {0.0, 1.0}
+    assert len(states["cup_size"].unique(dim=0)) > 1
+
+
+def test_random_states_repeat_by_seed() -> None:
+    one, same, other = (random_states(SIZES, 8, seed) for seed in (3, 3, 4))
+    assert all(torch.equal(one[key], same[key]) for key in one)
+    assert not torch.equal(one["cup_pos"], other["cup_pos"])
+
+
+@pytest.mark.parametrize("family", STAND_INS)
+def test_clip_states_start_untouched_and_end_as_stated(family: str, tmp_path: Path) -> None:
+    two = family not in ("lift", "push_left", "push_right")
+    objects = {"cup": "cup", "ball": "ball"} if two else {"cup": "cup"}
+    scene = Scene.load(primitive_scene(tmp_path, family, objects=objects))
+    states = clip_states(scene)
+    stand_in = STAND_INS[family]
+    assert {k: v.shape[0] for k, v in states.items()} == dict.fromkeys(state_widths(scene.names), 11)
+    for key in ("contact_gripper", "grasped", "ever_lifted", "ever_released"):
+        assert states[f"cup_{key}"][0] == 0
+    touched = stand_in.gripper != "away"
+    assert bool(states["cup_contact_gripper"][-1]) == touched
+    assert bool(states["cup_grasped"][-1]) == (stand_in.gripper == "grasping")
+    assert bool(states["cup_ever_released"][-1]) == (not touched)
+    moved = torch.tensor(scene.object("cup").difference.translation)
+    assert torch.allclose(states["cup_displacement"][-1][:2], moved[:2], atol=1e-5)
+    assert states["time_left"].tolist() == pytest.approx([1 - i / 10 for i in range(11)])
+
+
+@pytest.mark.parametrize(("first", "seen"), [(0.06, 0.06), (-0.01, 0.025)])
+def test_uncertain_last_heights_are_put_on_the_table(first: float, seen: float, tmp_path: Path) -> None:
+    ends = {"cube": [[0.0, 0.0, first], [0.0, 0.2, 0.06]]}
+    states = clip_states(Scene.load(primitive_scene(tmp_path, "push_left", ends=ends)))
+    heights = states["cube_pos"][:, 2]
+    assert (heights[0].item(), heights[-1].item()) == pytest.approx((seen, 0.025))
+
+
+def test_lifted_heights_are_kept(tmp_path: Path) -> None:
+    ends = {"cube": [[0.0, 0.0, 0.025], [0.0, 0.0, 0.06]]}
+    states = clip_states(Scene.load(primitive_scene(tmp_path, "lift", ends=ends)))
+    assert states["cube_pos"][-1, 2].item() == pytest.approx(0.06)

@@ -1,0 +1,186 @@
+import json
+
+import numpy as np
+import pytest
+
+from scripts import depth as depth_script
+from tests.perceive.conftest import Perceived
+from video2policy.camera import rotation_from_pitch
+from video2policy.mask import save_masks
+from video2policy.perceive.contact import Contact, displacements, drop_of, still_runs
+from video2policy.perceive.depth import FIRST_DISTANCE, METHOD, View, depth_images, find_view, object_depth
+from video2policy.perceive.pitch import find_pitch, segments
+from video2policy.perceive.verdict import Rejected
+
+
+def true_still(truth: np.ndarray) -> np.ndarray:
+    """Whether the object did not move from frame to frame, (n - 1,)."""
+    return np.linalg.norm(np.diff(truth[:, :3, 3], axis=0), axis=1) < 2e-4
+
+
+def test_the_table_is_at_the_true_altitude_up_to_the_prior_distance(lifted: Perceived):
+    camera = lifted.view.camera
+    first = lifted.view.contacts["red_box"].table_runs[0]
+    assert np.linalg.norm(camera.on_plane(first.bottom) - [0, 0, camera.altitude]) == pytest.approx(
+        FIRST_DISTANCE
+    )
+    true = lifted.clip.truth["camera_from_object_red_box"][0][:3, 3]
+    # the box's nearest corner is about half its width before its centre
+    assert FIRST_DISTANCE * lifted.depth_scale == pytest.approx(np.linalg.norm(true), abs=0.05)
+
+
+def test_rest_on_the_table_is_told_from_rest_in_the_air(lifted: Perceived):
+    contact = lifted.view.contacts["red_box"]
+    still = true_still(lifted.clip.truth["camera_from_object_red_box"])
+    moves = np.flatnonzero(~still)
+    on_table = contact.on_table()
+    assert on_table[: moves[0] - 2].all()
+    assert not on_table[moves[0] + 3 :].any()
+    assert any(not run.on_table and run.start >= moves[-1] - 6 for run in contact.runs), (
+        "held still in the air"
+    )
+
+
+def test_an_object_put_down_is_on_the_table_twice(covered: Perceived):
+    contact = covered.view.contacts["orange_cup"]
+    moves = np.flatnonzero(~true_still(covered.clip.truth["camera_from_object_orange_cup"]))
+    assert len(contact.table_runs) == 2
+    before, after = contact.table_runs
+    assert before.start == 0 and abs(before.stop - moves[0]) <= 6
+    assert abs(after.start - moves[-1]) <= 6 and after.stop == len(contact.apparent)
+
+
+def test_depth_agrees_with_the_rendered_depth(lifted: Perceived):
+    images = depth_images(lifted.view, lifted.masks)
+    truth = lifted.clip.truth["depth"].astype(float)
+    scale = lifted.depth_scale
+    # in the hand, which hides part of it, only its apparent size tells the distance
+    for t, error in ((0, 0.05), (40, 0.2), (len(images) - 1, 0.15)):
+        mask = lifted.masks["red_box"][t]
+        found, true = images[t].astype(float) * scale, truth[t]
+        assert np.median(found[mask]) == pytest.approx(np.median(true[mask]), rel=error)
+    # the bare table below the box in the first frame
+    rows = np.s_[200:235, 140:180]
+    np.testing.assert_allclose(images[0][rows].astype(float) * scale, truth[0][rows], rtol=0.03)
+
+
+def test_depth_does_not_depend_on_sizes(lifted: Perceived):
+    assert "sizes" not in depth_script.main.__annotations__
+    held = object_depth(lifted.view.camera, lifted.view.contacts["red_box"])
+    assert np.isfinite(held).all()
+
+
+@pytest.mark.parametrize("clip", ["lifted", "covered"])
+def test_pitch_from_the_clip_alone(clip: str, request: pytest.FixtureRequest):
+    seen: Perceived = request.getfixturevalue(clip)
+    labels = {name: name.replace("_", " ") for name in seen.masks}
+    found = find_pitch(seen.images, seen.masks, seen.view.contacts, seen.clip.truth["K"], labels)
+    assert found.pitch == pytest.approx(float(seen.clip.truth["pitch"]), abs=3)
+    assert "lines" in found.method and found.confidence > 0.5
+
+
+def test_without_lines_or_objects_at_rest_the_usual_pitch_is_taken_with_little_confidence():
+    grey = [np.full((120, 160, 3), 128, np.uint8)] * 5
+    assert len(segments(grey[0])) == 0
+    masks = {"thing": np.zeros((5, 120, 160), bool)}
+    contact = {"thing": Contact([], [np.nan] * 5, [np.nan] * 5)}
+    found = find_pitch(
+        grey, masks, contact, np.array([[150.0, 0, 80], [0, 150, 60], [0, 0, 1]]), {"thing": "x"}
+    )
+    assert found.method == "usual pitch" and found.pitch == pytest.approx(30, abs=2)
+    assert found.confidence < 0.6
+
+
+def test_given_lens_is_scaled_with_the_frames(lifted: Perceived):
+    labels = {"red_box": "red box"}
+    view = find_view(
+        lifted.images[:8], {"red_box": lifted.masks["red_box"][:8]}, labels, {"fx": 640, "pitch": 25}, 0.5
+    )
+    assert view.camera.K[0, 0] == 320 and view.camera.pitch == pytest.approx(25)
+    assert view.method.startswith(METHOD) and "given focal length" in view.method
+
+
+def test_a_clip_without_objects_is_rejected(lifted: Perceived):
+    empty = np.zeros_like(lifted.masks["red_box"][:4])
+    with pytest.raises(Rejected, match="no object is visible"):
+        find_view(lifted.images[:4], {"red_box": empty}, {"red_box": "red box"}, {"pitch": 30})
+
+
+def test_view_survives_json(lifted: Perceived):
+    again = View.from_json(json.loads(json.dumps(lifted.view.to_json())))
+    np.testing.assert_allclose(again.camera.table_from_camera, lifted.view.camera.table_from_camera)
+    contact, old = again.contacts["red_box"], lifted.view.contacts["red_box"]
+    assert contact.table_runs == old.table_runs
+    np.testing.assert_allclose(contact.drop, old.drop, atol=1e-4)
+
+
+def test_still_runs_end_where_motion_adds_up():
+    steps = np.zeros((20, 2))
+    steps[8:14] = [1.0, 0]
+    assert still_runs(steps, np.ones(20, bool), 1.5) == [(0, 9), (12, 20)]
+    seen = np.ones(20, bool)
+    seen[4] = False
+    assert still_runs(np.zeros((20, 2)), seen, 1.5) == [(0, 4), (5, 20)]
+
+
+def test_drop_is_height_over_size():
+    """A thing of .1 m whose foot is .4 m below the camera has a drop of 4, wherever it stands."""
+    K, rotation = np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]), rotation_from_pitch(35)
+    for x, y in ((0.4, 0.0), (0.7, -0.2)):
+        point = rotation.T @ [x, y, -0.4]
+        pixel = (K @ (point / point[2]))[:2]
+        assert drop_of(pixel, 500 * 0.1 / point[2], K, rotation) == pytest.approx(4.0)
+
+
+def test_displacement_follows_the_texture_not_the_occluder():
+    rng = np.random.default_rng(0)
+    texture = (rng.random((60, 60, 3)) * 255).astype(np.uint8)
+    texture = np.kron(texture[::4, ::4], np.ones((4, 4, 1))).astype(np.uint8)
+    frames, masks = [], []
+    for shift in (0, 3):
+        image, mask = np.zeros((120, 160, 3), np.uint8), np.zeros((120, 160), bool)
+        image[30:90, 40 + shift : 100 + shift] = texture
+        mask[30:90, 40 + shift : 100 + shift] = True
+        frames.append(image)
+        masks.append(mask)
+    masks[1][30:60] = False  # something hides the upper half
+    step = displacements(frames, np.array(masks))
+    assert np.isnan(step[0]).all()
+    np.testing.assert_allclose(step[1], [3, 0], atol=0.3)
+
+
+def test_script_writes_a_camera_and_a_depth_image_per_frame(tmp_path, lifted: Perceived):
+    import cv2
+
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for t in range(6):
+        cv2.imwrite(str(frames / f"{t:06d}.jpg"), cv2.cvtColor(lifted.images[t], cv2.COLOR_RGB2BGR))
+    (tmp_path / "clip.json").write_text(json.dumps({"scale": 1.0}))
+    save_masks(tmp_path / "red_box.npz", lifted.masks["red_box"][:6], np.ones(6, np.float32))
+    row = {"objects": ("red_box",), "labels": ("red box",), "camera": {"fov": 42.0, "pitch": 30.0}}
+    verdict = depth_script.main(
+        frames,
+        tmp_path / "clip.json",
+        [tmp_path / "red_box.npz"],
+        tmp_path / "camera.json",
+        tmp_path / "depth",
+        row,
+    )
+    assert verdict.passed and verdict.better
+    images = sorted((tmp_path / "depth").glob("*.npz"))
+    assert len(images) == 6
+    with np.load(images[0]) as data:
+        assert data["depth"].shape == lifted.images[0].shape[:2] and data["depth"].dtype == np.float16
+    record = json.loads((tmp_path / "camera.json").read_text())
+    assert record["pitch"] == pytest.approx(30) and record["fov"] == pytest.approx(42)
+
+
+@pytest.mark.parametrize("clip", ["lifted", "covered"])
+def test_field_of_view_from_the_lines_of_the_room(clip: str, request: pytest.FixtureRequest):
+    seen: Perceived = request.getfixturevalue(clip)
+    labels = {name: name.replace("_", " ") for name in seen.masks}
+    view = find_view(seen.images, seen.masks, labels, {})
+    assert abs(view.camera.fov - 42) < 5, "nearer to the truth than the prior, 48.2"
+    assert view.camera.pitch == pytest.approx(float(seen.clip.truth["pitch"]), abs=4.5)
+    assert view.confidence < 0.95

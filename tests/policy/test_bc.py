@@ -1,0 +1,150 @@
+"""Cloning on a small synthetic task: the action points from the tool to a dot that only the image shows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from video2policy import task
+from video2policy.policy.bc import (
+    PROPRIOCEPTION,
+    Agent,
+    BCError,
+    Config,
+    Demonstrations,
+    ImagePolicy,
+    proprioception,
+    resample,
+    train,
+)
+
+SIZE = 32
+CONFIG = Config(("front",), SIZE, channels=(16, 16), hidden=(128, 128), epochs=12, batch_size=64, shift=0)
+
+
+def scene(dot: np.ndarray) -> np.ndarray:
+    """A red square at `dot` (x, y) in [-.8, .8] on grey, (SIZE, SIZE, 3)."""
+    image = np.full((SIZE, SIZE, 3), 120, np.uint8)
+    column, row = ((dot + 1) / 2 * (SIZE - 1)).round().astype(int)
+    image[row - 2 : row + 3, column - 2 : column + 3] = (230, 20, 20)
+    return image
+
+
+def episodes(count: int, seed: int, length: int = 10) -> list:
+    rng = np.random.default_rng(seed)
+    out = []
+    for k in range(count):
+        dot, tool = rng.uniform(-0.8, 0.8, (2, 2))
+        state = np.zeros((length, 14), np.float32)
+        state[:, :2] = tool + rng.normal(0, 0.05, (length, 2))
+        action = np.zeros((length, 7), np.float32)
+        action[:, :2] = 0.5 * (dot - state[:, :2])
+        action[:, 6] = (1, -1)[k % 2]  # only the behaviour says which
+        images = {"front": np.repeat(scene(dot)[None], length, 0)}
+        out.append((("lift", "push_left")[k % 2], images, state, action))
+    return out
+
+
+def error(policy: ImagePolicy, held_out: list) -> tuple[float, float]:
+    """Mean distance of the action from the right one: in the plane, and of the gripper."""
+    plane, gripper = [], []
+    for behaviour, images, state, action in held_out:
+        agent = Agent(policy, behaviour)
+        predicted = np.stack(
+            [
+                agent.act({"front": images["front"][t : t + 1]}, torch.from_numpy(state[t : t + 1]))[
+                    0
+                ].numpy()
+                for t in range(len(action))
+            ]
+        )
+        plane.append(np.abs(predicted - action)[:, :2].mean())
+        gripper.append(np.abs(predicted - action)[:, 6].mean())
+    return float(np.mean(plane)), float(np.mean(gripper))
+
+
+@pytest.fixture(scope="module")
+def trained() -> tuple[ImagePolicy, ImagePolicy]:
+    torch.set_num_threads(1)
+    data = Demonstrations.stack(episodes(150, seed=0), CONFIG)
+    return train(data, CONFIG)[0], train(data, replace(CONFIG, image_blind=True))[0]
+
+
+def test_sight_is_what_the_policy_learns_from(trained):
+    seeing, blind = trained
+    held_out = episodes(20, seed=1)
+    assert error(seeing, held_out)[0] < 0.06
+    assert error(blind, held_out)[0] > 0.15
+    # Both are told the behaviour.
+    assert error(seeing, held_out)[1] < 0.1 and error(blind, held_out)[1] < 0.1
+
+
+def test_a_blind_policy_does_not_depend_on_its_images(trained):
+    _, blind = trained
+    state = torch.zeros(1, 14)
+    black, white = (np.full((1, SIZE, SIZE, 3), shade, np.uint8) for shade in (0, 255))
+    actions = [Agent(blind, "lift").act({"front": image}, state) for image in (black, white)]
+    assert torch.equal(*actions)
+
+
+def test_a_saved_policy_acts_the_same(tmp_path, trained):
+    seeing, _ = trained
+    seeing.save(tmp_path / "policy.safetensors")
+    again = ImagePolicy.load(tmp_path / "policy.safetensors")
+    _, images, state, _ = episodes(1, seed=3)[0]
+    arguments = {"front": images["front"]}, torch.from_numpy(state)
+    assert again.config == seeing.config
+    assert torch.equal(Agent(again, "lift").act(*arguments), Agent(seeing, "lift").act(*arguments))
+
+
+def test_the_same_seed_gives_the_same_policy():
+    data, short = Demonstrations.stack(episodes(10, seed=0), CONFIG), replace(CONFIG, epochs=2, shift=2)
+    first, second, other = (train(data, replace(short, seed=seed))[0].state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_the_agent_sees_the_frame_before_and_forgets_it_at_a_reset(trained):
+    seeing, _ = trained
+    images = [scene(np.array([x, 0.0]))[None] for x in (-0.5, 0.5)]
+    state = torch.zeros(1, 14)
+    agent = Agent(seeing, "lift")
+    fresh = agent.act({"front": images[1]}, state)
+    agent.reset()
+    agent.act({"front": images[0]}, state)
+    moving = agent.act({"front": images[1]}, state)
+    assert not torch.equal(fresh, moving)
+    agent.reset()
+    assert torch.equal(agent.act({"front": images[1]}, state), fresh)
+
+
+def test_frames_do_not_cross_episodes():
+    data = Demonstrations.stack(episodes(3, seed=0, length=4), CONFIG)
+    assert data.previous.tolist() == [0, 0, 1, 2, 4, 4, 5, 6, 8, 8, 9, 10]
+
+
+def test_images_are_resampled_by_area():
+    checks = np.kron(np.array([[0, 200], [100, 40]]), np.ones((8, 8)))[None, ..., None].repeat(3, -1)
+    assert resample(checks.astype(np.uint8), 2)[0, :, :, 0].tolist() == [[0, 200], [100, 40]]
+
+
+def test_the_robot_state_knows_nothing_of_the_objects():
+    assert set(PROPRIOCEPTION) <= set(task.ROBOT_STATES)
+    states = {key: torch.rand(3, width).squeeze(-1) for key, width in task.ROBOT_STATES.items()}
+    cube = {f"cube_{key}": torch.rand(3, width) for key, width in task.OBJECT_STATES.items()}
+    assert torch.equal(proprioception(states), proprioception({**states, **cube}))
+    assert proprioception(states).shape == (3, 14)
+
+
+def test_wrong_data_are_refused_clearly(tmp_path, trained):
+    with pytest.raises(BCError, match="no episode"):
+        Demonstrations.stack([], CONFIG)
+    with pytest.raises(BCError, match=r"lacks the cameras \['wrist'\]"):
+        Demonstrations.stack(episodes(1, seed=0), replace(CONFIG, cameras=("front", "wrist")))
+    with pytest.raises(BCError, match="has not seen 'cover'"):
+        Agent(trained[0], "cover")
+    with pytest.raises(ValueError, match="multiple of 4"):
+        Config(image_size=30)

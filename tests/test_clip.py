@@ -1,0 +1,242 @@
+import json
+import struct
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from scripts import frames as frames_script
+from tests.conftest import RenderedClip
+from video2policy.clip import Frames, Limits, Source, complaint, extract, survey
+from video2policy.perceive.verdict import Rejected
+
+SIZE = (160, 120)  # width, height
+
+
+def scene(count: int, seed: int = 0, shift: float = 0.0) -> list[np.ndarray]:
+    """A textured still scene with a small moving disc; ``shift`` moves the camera, pixels per frame."""
+    rng = np.random.default_rng(seed)
+    wide = rng.uniform(0, 255, (16, 32, 3)).astype(np.uint8)
+    wide = cv2.resize(wide, (320, 160), interpolation=cv2.INTER_NEAREST)
+    images = []
+    for index in range(count):
+        matrix = np.array([[1, 0, -20 - shift * index], [0, 1, -20]], np.float64)
+        image = cv2.warpAffine(wide, matrix, SIZE)
+        cv2.circle(image, (20 + index % 120, 60), 12, (220, 170, 140), -1)
+        images.append(image)
+    return images
+
+
+def write(path: Path, images: list[np.ndarray], codec: str = "libx264", fps: int = 12) -> Path:
+    pixel = {"gif": "rgb8", "ffv1": "bgr0"}.get(codec, "yuv420p")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=fps)
+        stream.bit_rate = 4_000_000
+        stream.width, stream.height, stream.pix_fmt = images[0].shape[1], images[0].shape[0], pixel
+        for image in images:
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+            container.mux(stream.encode(frame.reformat(format=pixel)))
+        container.mux(stream.encode())
+    return path
+
+
+def reason(path: Path, tmp_path: Path) -> str:
+    with pytest.raises(Rejected) as caught:
+        extract(path, tmp_path / "frames")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("clip.mp4", "libx264"),
+        ("clip.webm", "libvpx-vp9"),
+        ("clip.webm", "libvpx"),
+        ("clip.gif", "gif"),
+        ("clip.mkv", "ffv1"),
+        ("clip.avi", "mpeg4"),
+    ],
+)
+def test_containers(tmp_path: Path, name: str, codec: str) -> None:
+    images = scene(20)
+    record, complaint_ = extract(write(tmp_path / name, images, codec), tmp_path / "frames")
+    assert complaint_ is None
+    assert (record["n_frames"], record["width"], record["height"]) == (20, *SIZE)
+    assert record["fps"] == pytest.approx(12, rel=0.05)
+    assert record["source_index"] == list(range(20))
+    found = Frames(tmp_path / "frames")
+    assert [p.name for p in found.paths][:2] == ["000000.jpg", "000001.jpg"]
+    assert len(found) == 20 and len(found[2:5]) == 3
+    for index in (0, 19):
+        assert np.abs(found[index].astype(int) - images[index]).mean() < 15
+
+
+def test_image_folder_in_natural_order(tmp_path: Path) -> None:
+    images = scene(12)
+    folder = tmp_path / "clip"
+    folder.mkdir()
+    for index, image in enumerate(images):
+        cv2.imwrite(str(folder / f"{index}.png"), image[..., ::-1])
+    record, _ = extract(folder, tmp_path / "frames")
+    assert record["n_frames"] == 12 and record["fps"] == 12
+    assert np.abs(Frames(tmp_path / "frames")[10].astype(int) - images[10]).mean() < 8
+
+
+def test_images_of_different_sizes_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "clip"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "0.png"), np.zeros((20, 30, 3), np.uint8))
+    cv2.imwrite(str(folder / "1.png"), np.zeros((30, 30, 3), np.uint8))
+    assert "1.png is 30x30" in reason(folder, tmp_path)
+
+
+def test_missing_empty_and_foreign_files(tmp_path: Path) -> None:
+    assert "does not exist" in reason(tmp_path / "no.mp4", tmp_path)
+    (tmp_path / "empty.webm").touch()
+    assert "is an empty file" in reason(tmp_path / "empty.webm", tmp_path)
+    (tmp_path / "text.mp4").write_text("not a video at all " * 50)
+    assert "no frame could be decoded" in reason(tmp_path / "text.mp4", tmp_path)
+    (tmp_path / "nothing").mkdir()
+    assert "folder without images" in reason(tmp_path / "nothing", tmp_path)
+
+
+def test_sound_without_pictures(tmp_path: Path) -> None:
+    path = tmp_path / "sound.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert "no video stream" in reason(path, tmp_path)
+
+
+def test_one_frame(tmp_path: Path) -> None:
+    text = reason(write(tmp_path / "one.mp4", scene(1)), tmp_path)
+    assert "one.mp4 has 1 frame," in text and "give a longer clip" in text
+
+
+def test_truncated_file_gives_what_decodes(tmp_path: Path) -> None:
+    whole = write(tmp_path / "whole.webm", scene(60), "libvpx").read_bytes()
+    part = tmp_path / "part.webm"
+    part.write_bytes(whole[: len(whole) * 4 // 5])
+    record, _ = extract(part, tmp_path / "frames")
+    assert 8 <= record["n_frames"] < 60
+    assert "it ends after" in record["quality"]["fault"]
+    head = tmp_path / "head.webm"
+    head.write_bytes(whole[:400])
+    assert "head.webm" in reason(head, tmp_path)
+    moovless = tmp_path / "moovless.mp4"
+    moovless.write_bytes(write(tmp_path / "whole.mp4", scene(60)).read_bytes()[:3000])
+    assert "no frame could be decoded" in reason(moovless, tmp_path)
+
+
+def test_long_clip_is_refused_and_many_frames_are_thinned(tmp_path: Path) -> None:
+    path = write(tmp_path / "many.mp4", scene(100), fps=25)
+    record, _ = extract(path, tmp_path / "frames", max_frames=40)
+    assert record["source_index"] == list(range(0, 100, 3))
+    assert record["n_frames"] == 34 and record["fps"] == pytest.approx(25 / 3)
+    with pytest.raises(Rejected, match="longer than 2 s"):
+        survey(Source.open(path), Limits(max_seconds=2))
+
+
+def test_long_side_and_upscaling(tmp_path: Path) -> None:
+    path = write(tmp_path / "clip.mp4", scene(10))
+    small, _ = extract(path, tmp_path / "small", long_side=80)
+    assert (small["width"], small["height"], small["scale"]) == (80, 60, 0.5)
+    large, _ = extract(path, tmp_path / "large", long_side=320, upscale=True)
+    assert (large["width"], large["height"], large["scale"]) == (320, 240, 2.0)
+    same, _ = extract(path, tmp_path / "same", long_side=320)
+    assert same["scale"] == 1.0
+
+
+def turned(path: Path) -> Path:
+    """Write a quarter turn into the display matrix of an MP4 file, as phones do."""
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 4 + 40  # version 0: the matrix stands 40 bytes behind the tag
+    one = 1 << 16
+    data[at : at + 36] = struct.pack(">9i", 0, one, 0, -one, 0, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
+    return path
+
+
+def test_rotation_of_a_phone_is_respected(tmp_path: Path) -> None:
+    images = scene(10)
+    path = turned(write(tmp_path / "phone.mp4", images))
+    record, _ = extract(path, tmp_path / "frames")
+    assert (record["source_width"], record["source_height"]) == (SIZE[1], SIZE[0])
+    shown = Frames(tmp_path / "frames")[0]
+    clockwise = np.rot90(images[0], -1)
+    assert np.abs(shown.astype(int) - clockwise).mean() < 12
+
+
+def seen(path: Path, **limits: float) -> str | None:
+    measured = Limits(**limits)
+    return complaint(path, survey(Source.open(path), measured), measured)
+
+
+def test_moving_camera(tmp_path: Path) -> None:
+    moving = write(tmp_path / "pan.mp4", scene(30, shift=0.7))
+    assert "the camera moves by" in (seen(moving) or "")
+    assert seen(moving, max_camera_motion=0.5) is None
+    assert seen(write(tmp_path / "still.mp4", scene(30))) is None
+
+
+def test_a_large_moving_hand_is_no_camera_motion(tmp_path: Path) -> None:
+    images = scene(30)
+    for index, image in enumerate(images):
+        patch = np.random.default_rng(5).uniform(120, 220, (60, 90, 3)).astype(np.uint8)
+        image[40:100, 2 * index : 2 * index + 90] = cv2.blur(patch, (3, 3))[:, : 160 - 2 * index]
+    assert seen(write(tmp_path / "hand.mp4", images)) is None
+
+
+def test_cut(tmp_path: Path) -> None:
+    path = write(tmp_path / "cut.mp4", scene(15) + scene(15, seed=9))
+    assert "has a cut at frame 15" in (seen(path, max_camera_motion=1) or "")
+    bright = scene(30)
+    bright[15:] = [cv2.convertScaleAbs(image, alpha=1, beta=25) for image in bright[15:]]
+    assert seen(write(tmp_path / "lamp.mp4", bright)) is None
+
+
+def test_blur(tmp_path: Path) -> None:
+    path = write(tmp_path / "blur.mp4", [cv2.GaussianBlur(image, (0, 0), 9) for image in scene(12)])
+    assert "is blurred throughout" in (seen(path, max_camera_motion=1) or "")
+
+
+def test_unknown_threshold_is_named() -> None:
+    with pytest.raises(ValueError, match=r"frames\.quality.sharp is not one of"):
+        Limits.from_config({"sharp": 1})
+
+
+def test_rendered_clip_through_the_script(rendered_clip: RenderedClip, tmp_path: Path) -> None:
+    settings = {"long_side": 1024, "max_frames": 240, "upscale": False, "quality": {}}
+    verdict = frames_script.main(
+        rendered_clip.path,
+        tmp_path / "frames",
+        tmp_path / "clip.json",
+        {"video": "lift", "caption": "lifting box up"},
+        settings,
+    )
+    record = json.loads((tmp_path / "clip.json").read_text())
+    assert verdict.passed and verdict.confidence > 0.9 and verdict.better is None
+    assert (record["video"], record["n_frames"], record["fps"]) == ("lift", 72, 12)
+    assert len(record["sha256"]) == 64 and record["quality"]["cuts"] == []
+    assert record["quality"]["camera_motion_px"] < 0.5
+
+
+def test_rejected_quality_still_leaves_frames(tmp_path: Path) -> None:
+    path = write(tmp_path / "pan.mp4", scene(30, shift=0.7))
+    row = {"video": "pan", "caption": "lifting box up"}
+    with pytest.raises(Rejected, match="camera moves"):
+        frames_script.main(path, tmp_path / "frames", tmp_path / "clip.json", row, {"quality": {}})
+    assert len(Frames(tmp_path / "frames")) == 30 and (tmp_path / "clip.json").exists()
+
+
+def test_real_clips_pass(real_clips: Path) -> None:
+    for path in sorted(real_clips.glob("*.mp4")):
+        source = Source.open(path)
+        measured = survey(source, Limits())
+        assert complaint(path, measured, Limits()) is None
+        assert 5 < measured.fps < 61, "their time stamps are all zero"

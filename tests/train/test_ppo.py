@@ -1,0 +1,115 @@
+"""Training: the same seed gives the same policy, stops count steps, parents are gone on from."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.scenes import primitive_scene
+from video2policy.scene import Scene
+from video2policy.sim.environment import Environment
+from video2policy.sim.mujoco import MujocoSim
+from video2policy.task import Task
+from video2policy.train.policy import load_policy, save_policy
+from video2policy.train.ppo import Outcome, Training, train
+
+N = 16
+TINY = Training(max_steps=4 * 32 * N, minibatch=256, units=(16, 16), window=16, check_episodes=N)
+
+torch.set_num_threads(1)
+
+
+class Rise(Task):
+    """Raise the hand: learnt in a few updates."""
+
+    GOAL = 0.25
+
+    def compute_success(self, states: dict[str, torch.Tensor]) -> torch.Tensor:
+        return states["eef_pos"][:, 2] > self.GOAL
+
+    def compute_reward(
+        self, actions: torch.Tensor, states: dict[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        height = states["eef_pos"][:, 2]
+        return height, {"height": height}
+
+
+class Never(Rise):
+    GOAL = 9.0
+
+    def compute_reward(
+        self, actions: torch.Tensor, states: dict[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        nothing = torch.zeros(len(actions))
+        return nothing, {"nothing": nothing}
+
+
+def run(folder: Path, training: Training, kind: type[Task] = Rise, seed: int = 0, **more: object) -> Outcome:
+    path = folder / "scene.json"
+    if not path.exists():
+        primitive_scene(folder)
+    sim = MujocoSim(Scene.load(path), folder, N, "floating", seed=seed, horizon=30)
+    environment = Environment(sim, kind(sim, "", {"objects": ["cube"]}))
+    return train(environment, training, seed, folder / "tensorboard", **more)  # type: ignore[arg-type]
+
+
+def test_the_same_seed_gives_the_same_policy_and_another_another(tmp_path: Path) -> None:
+    first, again, other = (run(tmp_path, TINY, seed=seed) for seed in (1, 1, 2))
+    assert first.policy.weights.keys() == again.policy.weights.keys()
+    for name, value in first.policy.weights.items():
+        assert torch.equal(value, again.policy.weights[name]), name
+    assert first.episodes.summary() == again.episodes.summary()
+    assert first.success_rate == again.success_rate
+    assert any(not torch.equal(v, other.policy.weights[k]) for k, v in first.policy.weights.items())
+
+
+def test_an_easy_task_is_solved_before_the_cap(tmp_path: Path) -> None:
+    rows: list[dict] = []
+    training = Training(max_steps=60_000, minibatch=256, units=(32, 32), window=32, check_episodes=N)
+    outcome = run(tmp_path, training, progress=rows.append)
+    assert outcome.stopped == "solved" and outcome.steps < 60_000
+    assert outcome.success_rate >= 0.9
+    assert rows == outcome.log and rows[-1]["steps"] == outcome.steps
+    assert {"steps", "episodes", "success_rate", "return", "steps_per_second"} < set(rows[-1])
+    assert rows[-1]["height/success"] > 0
+
+
+def test_a_policy_in_a_file_acts_as_the_one_that_was_trained(tmp_path: Path) -> None:
+    outcome = run(tmp_path, TINY)
+    save_policy(tmp_path / "policy.safetensors", outcome.policy)
+    loaded = load_policy(tmp_path / "policy.safetensors")
+    observations = torch.randn(5, outcome.policy.info.observation_size)
+    assert torch.equal(loaded.act(observations), outcome.policy.act(observations))
+    assert loaded.info == outcome.policy.info
+
+
+def test_without_progress_training_is_hopeless(tmp_path: Path) -> None:
+    training = Training(
+        max_steps=20 * 32 * N, minibatch=256, units=(16, 16), hopeless_after=6 * 32 * N, check_episodes=N
+    )
+    outcome = run(tmp_path, training, Never)
+    assert outcome.stopped == "hopeless" and outcome.steps == 6 * 32 * N
+    assert outcome.success_rate == 0.0
+
+
+def test_the_cap_counts_steps(tmp_path: Path) -> None:
+    outcome = run(tmp_path, TINY, Never)
+    assert outcome.stopped == "cap" and outcome.steps == TINY.max_steps
+
+
+def test_training_goes_on_from_a_parent(tmp_path: Path) -> None:
+    parent = run(tmp_path, TINY)
+    none = Training(
+        max_steps=1, minibatch=256, units=(16, 16), learning_rate=1e-9, epochs=1, check_episodes=N
+    )
+    child = run(tmp_path, none, parent=parent.policy)
+    name = "a2c_network.mu.weight"
+    assert torch.allclose(child.policy.weights[name], parent.policy.weights[name], atol=1e-4)
+
+
+def test_sizes_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="32 steps of 16 environments are not a multiple"):
+        run(tmp_path, Training(minibatch=1000))
+    parent = run(tmp_path, TINY)
+    with pytest.raises(ValueError, match="another network"):
+        run(tmp_path, Training(minibatch=256), parent=parent.policy)

@@ -1,0 +1,527 @@
+"""Readable fragments that tasks and rewards are put together from: quantities, conditions, terms, families.
+
+A quantity is a few lines that compute one named tensor of shape (n_envs,) or (n_envs, k) from `states`; it
+says which other quantities it needs. Conditions and reward terms are expressions over quantities. `{a}` and
+`{b}` stand for the objects in those roles, other braces for thresholds in metres. What success means per
+family follows Something-Something V2's templates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from video2policy.author.genome import Component
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Lines of code that define the variable of the same name, after those of `needs`."""
+
+    comment: str
+    code: str
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A boolean expression (n_envs,) of a success function or a gate."""
+
+    comment: str
+    code: str
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Term:
+    """What a reward component measures.
+
+    `kind`: "distance" (m, shaped so that 0 gives 1), "progress" (grows with success; times temperature,
+    clipped to [-1, 1]), "flag" (0 or 1) or "penalty" (m or a fraction, 0 gives 0 and more is worse).
+    """
+
+    comment: str
+    kind: str
+    code: str
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A state that the task adds to what the policy sees, `width` numbers per environment."""
+
+    comment: str
+    key: str
+    code: str
+    width: int
+
+
+def shaped(kind: str, shape: str, temperature: float, code: str) -> str:
+    """The expression of a term; every distance shape is 1 at 0 and falls to 0.
+
+    >>> shaped("distance", "tanh", 10.0, "grasp_distance")
+    '1.0 - torch.tanh(10.0 * grasp_distance)'
+    """
+    t, half, twice = (number(temperature * factor) for factor in (1.0, 0.5, 2.0))
+    if kind == "flag":
+        return code
+    if kind == "progress":
+        return f"torch.clamp({t} * {code}, -1.0, 1.0)"
+    falling = {
+        "tanh": f"1.0 - torch.tanh({t} * {code})",
+        "double": f"1.0 - 0.5 * torch.tanh({half} * {code}) - 0.5 * torch.tanh({twice} * {code})",
+        "exp": f"torch.exp(-{t} * {code})",
+        "inverse": f"1.0 / (1.0 + ({t} * {code}) ** 2)",
+        "linear": f"torch.clamp(1.0 - {t} * {code}, min=0.0)",
+    }[shape]
+    return falling if kind == "distance" else f"{falling} - 1.0"
+
+
+def number(value: float) -> str:
+    """A float literal with four digits, always with a decimal point."""
+    text = f"{value:.4g}"
+    return text if "." in text or "e" in text or "n" in text else text + ".0"
+
+
+QUANTITIES: Mapping[str, Quantity] = {
+    "height": Quantity(
+        "how far the object has been raised, m",
+        'height = states["{a}_pos"][:, 2] - states["{a}_init_pos"][:, 2]',
+    ),
+    "bottom": Quantity(
+        "height of the object's underside over the table, m",
+        'bottom = states["{a}_pos"][:, 2] - 0.5 * states["{a}_size"][:, 2] - states["table_height"]',
+    ),
+    "upright": Quantity(
+        "1 while it stands as in the clip; 1 always for what is as high as it is wide, such as a ball",
+        'slender = torch.abs(states["{a}_size"][:, 2] - torch.mean(states["{a}_size"][:, :2], dim=-1))\n'
+        'upright = torch.where(slender > 0.1 * states["{a}_size"][:, 2], states["{a}_up"], 1.0)',
+    ),
+    "speed": Quantity("m/s", 'speed = torch.norm(states["{a}_vel_linear"], dim=-1)'),
+    "grasped": Quantity("both fingers touch the object", 'grasped = states["{a}_grasped"]'),
+    "free": Quantity("the gripper does not touch the object", 'free = 1.0 - states["{a}_contact_gripper"]'),
+    "ever_lifted": Quantity("the object was carried before", 'ever_lifted = states["{a}_ever_lifted"]'),
+    "ever_released": Quantity("and was let go", 'ever_released = states["{a}_ever_released"]'),
+    "tool_distance": Quantity(
+        "from the tool centre to the object's centre, m",
+        'tool_distance = torch.norm(states["{a}_pos"] - states["eef_pos"], dim=-1)',
+    ),
+    "grasp_distance": Quantity(
+        "mean distance of the grasp point to the tool centre and both fingers, m: closing around it pays.\n"
+        "A tall object is grasped below its top, where the palm stays clear of it",
+        'grasp_offset = states["{a}_pos"] - states["eef_pos"]\n'
+        'grasp_rise = torch.clamp(0.5 * states["{a}_size"][:, 2] - 0.03, 0.0, 0.04)\n'
+        "grasp_offset = torch.stack(\n"
+        "    [grasp_offset[:, 0], grasp_offset[:, 1], grasp_offset[:, 2] + grasp_rise], dim=-1)\n"
+        'finger = 0.5 * states["gripper_opening"].unsqueeze(-1) * states["eef_rot6d"][:, 3:6]\n'
+        "grasp_distance = (torch.norm(grasp_offset, dim=-1) + torch.norm(grasp_offset - finger, dim=-1)\n"
+        "                  + torch.norm(grasp_offset + finger, dim=-1)) / 3.0",
+    ),
+    "reach_a": Quantity(
+        "half the mean horizontal extent of the object, m",
+        'reach_a = 0.25 * (states["{a}_size"][:, 0] + states["{a}_size"][:, 1])',
+    ),
+    "reach_b": Quantity(
+        "and of the other object",
+        'reach_b = 0.25 * (states["{b}_size"][:, 0] + states["{b}_size"][:, 1])',
+    ),
+    "b_from_a": Quantity(
+        "from the object to the other one, horizontally, m",
+        'b_from_a = states["{b}_pos"][:, :2] - states["{a}_pos"][:, :2]',
+    ),
+    "distance": Quantity("m", "distance = torch.norm(b_from_a, dim=-1)", ("b_from_a",)),
+    "gap": Quantity(
+        "between the two outlines, m",
+        "gap = distance - reach_a - reach_b",
+        ("distance", "reach_a", "reach_b"),
+    ),
+    "start_distance": Quantity(
+        "between the two at the reset, m",
+        'start_distance = torch.norm(states["{b}_init_pos"][:, :2] - states["{a}_init_pos"][:, :2], dim=-1)',
+    ),
+    "closer": Quantity(
+        "the part of the first distance by which they have come together",
+        "closer = 1.0 - distance / torch.clamp(start_distance, min=0.01)",
+        ("distance", "start_distance"),
+    ),
+    "top_b": Quantity(
+        "height of the other object's top over the table, m",
+        'top_b = states["{b}_pos"][:, 2] + 0.5 * states["{b}_size"][:, 2] - states["table_height"]',
+    ),
+    "bottom_b": Quantity(
+        "height of the other object's underside over the table, m",
+        'bottom_b = states["{b}_pos"][:, 2] - 0.5 * states["{b}_size"][:, 2] - states["table_height"]',
+    ),
+    "b_moved": Quantity(
+        "how far the other object was displaced, m",
+        'b_moved = torch.norm(states["{b}_displacement"][:, :2], dim=-1)',
+    ),
+}
+
+LEFT = 1.0
+RIGHT = -1.0
+
+
+def _push_quantities(sign: float) -> dict[str, Quantity]:
+    """Image-left is +y of the world."""
+    return {
+        "moved": Quantity(
+            "displacement to the " + ("left" if sign > 0 else "right") + " of the image (y points left), m",
+            f'moved = {number(sign)} * states["{{a}}_displacement"][:, 1]',
+        ),
+        "sideways": Quantity(
+            "displacement across that direction, m", 'sideways = torch.abs(states["{a}_displacement"][:, 0])'
+        ),
+        "push_distance": Quantity(
+            "from the tool to the place behind the object from which it is pushed, m",
+            f'behind = states["{{a}}_pos"] - {number(sign)} * torch.stack(\n'
+            "    [torch.zeros_like(reach_a), reach_a + 0.02, torch.zeros_like(reach_a)], dim=-1)\n"
+            'push_distance = torch.norm(behind - states["eef_pos"], dim=-1)',
+            ("reach_a",),
+        ),
+    }
+
+
+GO_TO_B = {
+    "goal_distance": Quantity(
+        "how much nearer the outlines must come, m",
+        "goal_distance = torch.clamp(gap - {near}, min=0.0)",
+        ("gap",),
+    ),
+    "push_distance": Quantity(
+        "from the tool to the place behind the object from which it is pushed towards the other one, m",
+        "toward = b_from_a / torch.clamp(distance, min=0.001).unsqueeze(-1)\n"
+        'behind = states["{a}_pos"][:, :2] - toward * (reach_a + 0.02).unsqueeze(-1)\n'
+        'push_distance = torch.norm(torch.cat([behind, states["{a}_pos"][:, 2:]], dim=-1)\n'
+        '                           - states["eef_pos"], dim=-1)',
+        ("b_from_a", "distance", "reach_a"),
+    ),
+}
+
+GO_TO_FRONT = {
+    "ahead": Quantity(
+        "how far the object stands nearer to the camera than the other one (x points away from it), m",
+        "ahead = b_from_a[:, 0]",
+        ("b_from_a",),
+    ),
+    "lateral": Quantity(
+        "offset across the line of sight, m", "lateral = torch.abs(b_from_a[:, 1])", ("b_from_a",)
+    ),
+    "front_gap": Quantity(
+        "between the two outlines along the line of sight, m",
+        "front_gap = ahead - reach_a - reach_b",
+        ("ahead", "reach_a", "reach_b"),
+    ),
+    "goal_distance": Quantity(
+        "to the place in front of the other object, m",
+        "goal_distance = torch.sqrt((front_gap - {aim}) ** 2 + lateral**2)",
+        ("front_gap", "lateral"),
+    ),
+}
+
+GO_OVER_B = {
+    "goal_distance": Quantity(
+        "horizontal distance of the centres, m", "goal_distance = distance", ("distance",)
+    ),
+}
+
+GO_AWAY = {
+    "cleared": Quantity(
+        "how far the outlines are apart, m; negative while they overlap", "cleared = gap", ("gap",)
+    ),
+}
+
+CONDITIONS: Mapping[str, Condition] = {
+    "high": Condition("raised well over where it started", "(height > {height})", ("height",)),
+    "held": Condition("between both fingers", "(grasped > 0.5)", ("grasped",)),
+    "in_hand": Condition("with the tool at it", "(tool_distance < {hand})", ("tool_distance",)),
+    "steady": Condition("not flung", "(speed < {steady})", ("speed",)),
+    "slow": Condition("at rest", "(speed < {slow})", ("speed",)),
+    "moved": Condition("moved far enough", "(moved > {moved})", ("moved",)),
+    "on_course": Condition("and not mostly sideways", "(sideways < moved)", ("sideways", "moved")),
+    "upright": Condition(
+        "not tipped over, unless it is as high as it is wide", "(upright > {upright})", ("upright",)
+    ),
+    "on_table": Condition("standing on the table", "(bottom < {table})", ("bottom",)),
+    "low": Condition("still on the table", "(height < {low})", ("height",)),
+    "near": Condition("the outlines nearly touch", "(gap < {near_enough})", ("gap",)),
+    "closer": Condition("much closer than at the start", "(closer > {closer})", ("closer",)),
+    "ahead": Condition("nearer to the camera", "(ahead > {ahead})", ("ahead",)),
+    "aligned": Condition("before it, not beside it", "(lateral < reach_b)", ("lateral", "reach_b")),
+    "front_near": Condition("and close to it", "(front_gap < {front_near})", ("front_gap",)),
+    "loose": Condition("not held any more", "(grasped < 0.5)", ("grasped",)),
+    "free": Condition("let go", "(free > 0.5)", ("free",)),
+    "was_lifted": Condition("carried before", "(ever_lifted > 0.5)", ("ever_lifted",)),
+    "was_released": Condition("carried and let go", "(ever_released > 0.5)", ("ever_released",)),
+    "over": Condition(
+        "the other object's centre is below it", "(distance < {inside} * reach_b)", ("distance", "reach_b")
+    ),
+    "enclosed": Condition(
+        "the other object lies within its outline",
+        "(distance < torch.clamp(reach_a - reach_b, min=0.3 * reach_b))",
+        ("distance", "reach_a", "reach_b"),
+    ),
+    "above": Condition("its centre is the higher one", '(states["{a}_pos"][:, 2] > states["{b}_pos"][:, 2])'),
+    "sunk": Condition(
+        "its underside is below the other one's rim", "(bottom < top_b - {sunk})", ("bottom", "top_b")
+    ),
+    "not_below": Condition(
+        "and not below its floor",
+        '(states["{a}_pos"][:, 2] - states["table_height"] > bottom_b)',
+        ("bottom_b",),
+    ),
+    "apart": Condition("the outlines no longer overlap", "(gap > {apart})", ("gap",)),
+    "b_still": Condition("the other object stayed in its place", "(b_moved < {still})", ("b_moved",)),
+    # gates only
+    "lifted": Condition(
+        "off the table, or at the goal",
+        "((height > 0.02) | (goal_distance < {arrive}))",
+        ("height", "goal_distance"),
+    ),
+    "raised": Condition("off the table", "(height > 0.02)", ("height",)),
+    "clear": Condition(
+        "high enough to pass over, or at the goal",
+        "((bottom > {clear} - 0.015) | (goal_distance < {arrive}))",
+        ("bottom", "goal_distance"),
+    ),
+    "arrived": Condition("at the goal", "(goal_distance < {arrive})", ("goal_distance",)),
+    "there": Condition(
+        "at the goal and down",
+        "((goal_distance < {arrive}) & (bottom < {table}))",
+        ("goal_distance", "bottom"),
+    ),
+    "brought": Condition(
+        "in the gripper, or at the goal and down",
+        "((grasped > 0.5) | ((goal_distance < {arrive}) & (bottom < {table})))",
+        ("grasped", "goal_distance", "bottom"),
+    ),
+    "close_by": Condition("with the tool near it", "(tool_distance < 0.12)", ("tool_distance",)),
+}
+
+TERMS: Mapping[str, Term] = {
+    "reach": Term("Bring the fingers around the object.", "distance", "grasp_distance", ("grasp_distance",)),
+    "grasp": Term("Hold it with both fingers.", "flag", "grasped", ("grasped",)),
+    "lift": Term("Raise it.", "progress", "torch.clamp(height, min=0.0)", ("height",)),
+    "line_up": Term("Bring the tool behind the object.", "distance", "push_distance", ("push_distance",)),
+    "push": Term("Move it in the direction of the clip.", "progress", "moved", ("moved",)),
+    "straight": Term("Keep it on its line.", "distance", "sideways", ("sideways",)),
+    "approach": Term(
+        "Bring the object closer to the other one.", "progress", "torch.clamp(closer, min=-0.1)", ("closer",)
+    ),
+    "carry": Term("Bring the object to its goal.", "distance", "goal_distance", ("goal_distance",)),
+    "raise": Term(
+        "Carry it at a height that clears the way; at the goal this no longer matters.",
+        "flag",
+        "torch.where(goal_distance < {arrive}, torch.ones_like(bottom), "
+        "torch.clamp(bottom / {clear}, 0.0, 1.0))",
+        ("goal_distance", "bottom"),
+    ),
+    "lower": Term("Bring it down at the goal.", "distance", "torch.clamp(bottom, min=0.0)", ("bottom",)),
+    "release": Term("Let go of it at the goal.", "flag", "free", ("free",)),
+    "clear_away": Term("Take it off and away from the other object.", "progress", "cleared", ("cleared",)),
+    "unveil": Term(
+        "Raise it over the other object.", "progress", "torch.clamp(bottom, min=0.0)", ("bottom",)
+    ),
+    "undisturbed": Term("Leave the other object where it is.", "penalty", "b_moved", ("b_moved",)),
+}
+
+OBSERVATIONS: Mapping[str, Observation] = {
+    "tool_distance": Observation(
+        "distance between the tool and {a}",
+        "dist_to_{a}",
+        'torch.norm(states["{a}_pos"] - states["eef_pos"], dim=-1)',
+        1,
+    ),
+    "offset": Observation("where {b} is from {a}", "{a}_to_{b}", 'states["{b}_pos"] - states["{a}_pos"]', 3),
+    "distance": Observation(
+        "distance between {a} and {b}",
+        "dist_{a}_to_{b}",
+        'torch.norm(states["{b}_pos"][:, :2] - states["{a}_pos"][:, :2], dim=-1)',
+        1,
+    ),
+    "time": Observation("what is left of the episode", "time_remaining", 'states["time_left"] * 1.0', 1),
+    "b_displacement": Observation(
+        "how far {b} was displaced", "{b}_moved", 'torch.norm(states["{b}_displacement"][:, :2], dim=-1)', 1
+    ),
+    "height": Observation(
+        "height of {a} over the table", "{a}_height", 'states["{a}_pos"][:, 2] - states["table_height"]', 1
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Family:
+    """How tasks of one family are written.
+
+    `conditions` must hold together for success; of `stricter` a candidate may add some. `components` are the
+    default reward, and `gates` what its gated terms (`gated`) can be gated by; the first one is the default.
+    `again` is a boolean expression over reset poses `pos_a`, `pos_b` (k, 3) that calls for another draw,
+    `place` a line that arranges the objects in `poses`.
+    """
+
+    conditions: tuple[str, ...]
+    components: tuple[Component, ...]
+    observations: tuple[str, ...]
+    stricter: tuple[str, ...] = ()
+    gated: tuple[str, ...] = ()
+    gates: tuple[str | None, ...] = (None,)
+    quantities: Mapping[str, Quantity] = field(default_factory=dict)
+    again: str | None = None
+    place: str | None = None
+
+
+# Where success can happen by accident, its 100 a step is a noise that drowns small rewards: those of tasks
+# with two objects are of its size.
+_HANDLE = (Component("reach", 20.0, 6.0), Component("grasp", 10.0))
+_GRASP = (Component("reach", 20.0, 8.0, "double"), Component("grasp", 10.0))
+
+_LIFT = Family(
+    conditions=("high", "held", "in_hand"),
+    stricter=("steady",),
+    components=(Component("reach", 1.0, 10.0), Component("lift", 2.0, 10.0)),
+    gated=("lift",),
+    gates=(None, "close_by", "held"),
+    observations=("tool_distance", "height", "time"),
+)
+
+
+def _push(sign: float) -> Family:
+    return Family(
+        conditions=("moved", "on_course", "low", "upright"),
+        stricter=("steady",),
+        components=(
+            Component("line_up", 0.5, 5.0),
+            Component("push", 1.0, 8.0),
+            Component("straight", 0.25, 5.0),
+        ),
+        gated=("push",),
+        gates=(None, "close_by"),
+        observations=("tool_distance", "time"),
+        quantities=_push_quantities(sign),
+    )
+
+
+_APART = "torch.norm(pos_a[:, :2] - pos_b[:, :2], dim=-1) < {apart_at_start}"
+_NOT_IN_FRONT = f"(pos_b[:, 0] - pos_a[:, 0] > 0.0) | ({_APART})"
+
+_MOVE_CLOSER = Family(
+    conditions=("closer", "low", "b_still"),
+    stricter=("steady",),
+    components=(*_HANDLE, Component("approach", 60.0, 1.5)),
+    gated=("approach",),
+    gates=(None, "close_by", "held"),
+    observations=("offset", "distance", "tool_distance"),
+    quantities=GO_TO_B,
+    again=_APART,
+)
+
+_PUT_NEXT = replace(
+    _MOVE_CLOSER,
+    conditions=("near", "on_table", "b_still", "loose"),
+    stricter=("free", "slow"),
+    components=(
+        *_HANDLE,
+        Component("carry", 40.0, 5.0, gate="close_by"),
+        Component("release", 60.0, gate="there"),
+    ),
+    gated=("carry",),
+    gates=("close_by", "brought", None),
+)
+"""Slide or carry it there and let go; SSv2's "next to" does not ask how it came there."""
+
+_DROP_NEXT = replace(
+    _PUT_NEXT,
+    conditions=("near", "on_table", "b_still", "was_released", "free"),
+    stricter=("slow",),
+    components=(
+        *_GRASP,
+        Component("raise", 20.0, gate="held"),
+        Component("carry", 40.0, 5.0, gate="lifted"),
+        Component("release", 80.0, gate="arrived"),
+    ),
+    gates=("lifted", "held", "close_by"),
+)
+_FRONT = ("ahead", "aligned", "front_near", "on_table")
+
+_PUT_INTO = replace(
+    _DROP_NEXT,
+    conditions=("over", "sunk", "not_below", "free"),
+    components=(
+        *_GRASP,
+        Component("raise", 20.0, gate="held"),
+        Component("carry", 40.0, 5.0, gate="clear"),
+        Component("release", 80.0, gate="arrived"),
+    ),
+    gates=("clear", "lifted", "held"),
+    quantities=GO_OVER_B,
+    again=None,
+)
+
+_COVER = replace(
+    _PUT_INTO,
+    conditions=("enclosed", "above", "free"),
+    stricter=("slow", "on_table"),
+    components=(
+        *_GRASP,
+        Component("raise", 20.0, gate="held"),
+        Component("carry", 40.0, 5.0, gate="clear"),
+        Component("lower", 20.0, 10.0, gate="arrived"),
+        Component("release", 80.0, gate="there"),
+    ),
+)
+
+_UNCOVER = Family(
+    conditions=("apart", "b_still"),
+    stricter=("slow",),
+    components=(
+        *_GRASP,
+        Component("unveil", 20.0, 10.0, gate="held"),
+        Component("clear_away", 40.0, 6.0, gate="held"),
+        Component("undisturbed", 10.0, 15.0),
+    ),
+    gated=("clear_away",),
+    gates=("held", "raised", "close_by"),
+    observations=("offset", "distance", "tool_distance", "b_displacement"),
+    quantities=GO_AWAY,
+    place='poses = self.place_over(poses, "{a}", "{b}")',
+)
+
+FAMILIES: Mapping[str, Family] = {
+    "lift": _LIFT,
+    "push_left": _push(LEFT),
+    "push_right": _push(RIGHT),
+    "move_closer": _MOVE_CLOSER,
+    "put_next": _PUT_NEXT,
+    "drop_next": _DROP_NEXT,
+    "put_front": replace(
+        _PUT_NEXT,
+        conditions=(*_FRONT, "b_still", "loose"),
+        quantities=GO_TO_FRONT,
+        again=_NOT_IN_FRONT,
+    ),
+    "drop_front": replace(
+        _DROP_NEXT,
+        conditions=(*_FRONT, "b_still", "was_released", "free"),
+        quantities=GO_TO_FRONT,
+        again=_NOT_IN_FRONT,
+    ),
+    "cover": _COVER,
+    "uncover": _UNCOVER,
+    "put_into": _PUT_INTO,
+    "drop_into": replace(_PUT_INTO, conditions=("over", "sunk", "not_below", "was_released", "free")),
+}
+
+
+def ordered(names: Iterable[str], quantities: Mapping[str, Quantity]) -> list[str]:
+    """`names` and all that they need, each after what it needs. Raises KeyError for an unknown quantity."""
+    found: list[str] = []
+
+    def visit(name: str) -> None:
+        if name not in found:
+            for need in quantities[name].needs:
+                visit(need)
+            found.append(name)
+
+    for name in names:
+        visit(name)
+    return found

@@ -1,0 +1,431 @@
+"""Clips: decoding of any container or image folder into frames, and checks of their quality.
+
+Pixels are RGB uint8 (H, W, 3). "Source" is the clip as it was given, "frames" what the stages work on
+(long side at most 1024; the paper upscales to 1024, section 4: the switch ``upscale``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, NamedTuple, overload
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from video2policy.perceive.verdict import Rejected
+
+Image = NDArray[np.uint8]
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+FOLDER_FPS = 12.0
+"""Frames per second of an image folder, which does not say; SSv2's rate."""
+THUMBNAIL = 320
+"""Long side in pixels at which quality is judged, so that thresholds hold at any resolution."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Thresholds of the quality checks."""
+
+    min_frames: int = 8
+    """Frames that the source must have."""
+    max_seconds: float = 60.0
+    """Longest clip; decoding stops there."""
+    max_camera_motion: float = 0.04
+    """Largest displacement of the background, as a fraction of the frame's diagonal."""
+    min_sharpness: float = 0.001
+    """Least share of fine detail in the grey values' variance (see ``sharpness``), median over the frames."""
+    max_cuts: int = 0
+
+    @classmethod
+    def from_config(cls, values: dict[str, Any]) -> Limits:
+        """Raises ValueError for a name that is not a threshold."""
+        known = [f.name for f in fields(cls)]
+        unknown = sorted(set(values) - set(known))
+        if unknown:
+            raise ValueError(f"frames.quality.{unknown[0]} is not one of {', '.join(known)}")
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class SourceFrame:
+    """A decoded frame: its index in the source, its time in seconds (None if unknown), its RGB pixels."""
+
+    index: int
+    time: float | None
+    image: Image
+
+
+@dataclass
+class Source:
+    """A clip that can be decoded more than once, one frame in memory at a time.
+
+    ``fault`` tells, after a pass, why decoding ended early (a truncated or damaged file), else None.
+    """
+
+    path: Path
+    fps: float = FOLDER_FPS
+    fault: str | None = None
+    _images: list[Path] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, path: Path) -> Source:
+        """Raises Rejected for a missing or empty clip, in one sentence that names it."""
+        if path.is_dir():
+            images = sorted(
+                (p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES),
+                key=lambda p: [int(s) if s.isdigit() else s for s in re.split(r"(\d+)", p.name)],
+            )
+            if not images:
+                raise Rejected(f"clip {path} is a folder without images; put its frames there or give a file")
+            return cls(path, _images=images)
+        if not path.is_file():
+            raise Rejected(f"clip {path} does not exist; check the sheet's clip column")
+        if path.stat().st_size == 0:
+            raise Rejected(f"clip {path} is an empty file; copy or download it again")
+        return cls(path)
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        self.fault = None
+        return self._decode_images() if self._images else self._decode_video()
+
+    def _decode_images(self) -> Iterator[SourceFrame]:
+        shape = None
+        for index, path in enumerate(self._images):
+            image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+            if image is None:
+                self.fault = f"{path.name} is not a readable image"
+                return
+            if shape is not None and image.shape != shape:
+                raise Rejected(
+                    f"clip {self.path}: {path.name} is {image.shape[1]}x{image.shape[0]}, the images before "
+                    f"it are {shape[1]}x{shape[0]}; give frames of one size"
+                )
+            shape = image.shape
+            yield SourceFrame(index, index / self.fps, _rgb(image))
+
+    def _decode_video(self) -> Iterator[SourceFrame]:
+        try:
+            with av.open(str(self.path)) as container:
+                if not container.streams.video:
+                    raise Rejected(f"clip {self.path} has no video stream; give a video file")
+                stream = container.streams.video[0]
+                stream.thread_type = "AUTO"
+                # Files without proper time stamps declare absurd rates (seen: 570 for one of 30).
+                rates = (stream.average_rate, stream.guessed_rate)
+                self.fps = float(next((r for r in rates if r and 1 <= r <= 240), FOLDER_FPS))
+                index, last = 0, 0.0
+                for frame in container.decode(stream):
+                    if frame.is_corrupt:
+                        self.fault = "some frames are damaged"
+                        continue
+                    image = frame.to_ndarray(format="rgb24")
+                    # The display matrix turns counter-clockwise, as rot90 does.
+                    turns = round(frame.rotation / 90) % 4
+                    last = frame.time or 0.0
+                    yield SourceFrame(index, frame.time, np.ascontiguousarray(np.rot90(image, turns)))
+                    index += 1
+                declared = (container.duration or 0) / av.time_base
+                if 0 < last < 0.9 * declared - 1 / self.fps:
+                    self.fault = f"it ends after {last:.1f} of {declared:.1f} s"
+        except av.FFmpegError as error:
+            self.fault = error.strerror or type(error).__name__
+
+
+def _rgb(image: NDArray[Any]) -> Image:
+    """OpenCV's BGR as RGB."""
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def thumbnail(image: Image) -> Image:
+    """Grey copy (H, W) with long side THUMBNAIL."""
+    scale = THUMBNAIL / max(image.shape[:2])
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(grey, size, interpolation=how), np.uint8)
+
+
+class CameraMotion:
+    """Displacement of the background against the first frame, from feature tracks.
+
+    Each feature is searched for with its patch of the first frame, so errors do not add up and features come
+    back after a hand has covered them. A moving hand or object takes features along: while a third of them
+    stands still the camera does; only else a similarity transform is fitted with RANSAC.
+    """
+
+    STILL = 0.006
+    """Displacement below which a feature stands still, fraction of the diagonal."""
+    STILL_SHARE = 0.33
+
+    def __init__(self, first: Image) -> None:
+        self.first = first
+        self.diagonal = float(np.hypot(*first.shape))
+        points = cv2.goodFeaturesToTrack(first, 400, 0.01, 7)
+        self.points = np.zeros((0, 2), np.float32) if points is None else points.reshape(-1, 2)
+        self.guess = self.points.copy()
+        self.largest = 0.0
+
+    @property
+    def measurable(self) -> bool:
+        return len(self.points) >= 12
+
+    def update(self, grey: Image) -> float:
+        """Displacement of the background in ``grey``, as a fraction of the diagonal."""
+        if not self.measurable or grey.shape != self.first.shape:
+            return 0.0
+        flags = cv2.OPTFLOW_USE_INITIAL_FLOW
+        there, found, _ = cv2.calcOpticalFlowPyrLK(
+            self.first, grey, self.points, self.guess.copy(), winSize=(15, 15), maxLevel=3, flags=flags
+        )
+        back, refound, _ = cv2.calcOpticalFlowPyrLK(
+            grey, self.first, there, self.points.copy(), winSize=(15, 15), maxLevel=3, flags=flags
+        )
+        loop = np.linalg.norm(back - self.points, axis=1)
+        good = (found.ravel() > 0) & (refound.ravel() > 0) & (loop < 1.0)
+        if good.sum() < 8:
+            return 0.0  # everything is covered; nothing can be said about this frame
+        self.guess[good] = there[good]
+        shift = np.linalg.norm(there[good] - self.points[good], axis=1) / self.diagonal
+        still = shift < self.STILL
+        if still.mean() >= self.STILL_SHARE:
+            motion = float(np.median(shift[still]))
+        else:
+            motion = self._fitted(self.points[good], there[good])
+        self.largest = max(self.largest, motion)
+        return motion
+
+    def _fitted(self, before: NDArray[np.float32], after: NDArray[np.float32]) -> float:
+        """Mean displacement of the frame's corners under the dominant similarity, over the diagonal."""
+        cv2.setRNGSeed(0)
+        matrix, inlier = cv2.estimateAffinePartial2D(before, after, ransacReprojThreshold=1.5)
+        if matrix is None or inlier.mean() < 0.25:
+            return float(np.median(np.linalg.norm(after - before, axis=1)) / self.diagonal)
+        height, width = self.first.shape
+        corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
+        moved = corners @ matrix[:, :2].T + matrix[:, 2]
+        return float(np.linalg.norm(moved - corners, axis=1).mean() / self.diagonal)
+
+
+def is_cut(before: Image, after: Image) -> bool:
+    """Whether most of the picture changes between two thumbnails, a change of brightness apart."""
+    if before.shape != after.shape:
+        return True
+    a, b = (cv2.GaussianBlur(g, (0, 0), 3).astype(np.float32) for g in (before, after))
+    change = np.abs((a - np.median(a)) - (b - np.median(b)))
+    return bool((change > 18).mean() > 0.55)
+
+
+def sharpness(grey: Image) -> float:
+    """Share of a thumbnail's variance that is detail of less than about three pixels; 0 for a plain image."""
+    variance = float(grey.var())
+    if variance < 4.0:
+        return 0.0
+    detail = grey.astype(np.float32) - cv2.GaussianBlur(grey, (0, 0), 1.5).astype(np.float32)
+    return float(detail.var()) / variance
+
+
+class Survey(NamedTuple):
+    """What one pass over a source tells: number, size and rate of its frames, and their quality."""
+
+    n_frames: int
+    width: int
+    height: int
+    fps: float
+    fault: str | None
+    camera_motion: float
+    camera_measurable: bool
+    sharpness: float
+    cuts: list[int]
+
+
+def survey(source: Source, limits: Limits) -> Survey:
+    """Decode once and measure. Memory does not grow with the clip.
+
+    Raises:
+        Rejected: if nothing decodes, or the clip is shorter or longer than ``limits`` allow.
+    """
+    camera: CameraMotion | None = None
+    previous: Image | None = None
+    sharp: list[float] = []
+    cuts: list[int] = []
+    times: list[float] = []
+    shape = (0, 0)
+    count = 0
+    for frame in source:
+        grey = thumbnail(frame.image)
+        if previous is None or camera is None:
+            camera, shape = CameraMotion(grey), frame.image.shape[:2]
+        else:
+            if is_cut(previous, grey):
+                cuts.append(frame.index)
+            camera.update(grey)
+        sharp.append(sharpness(grey))
+        previous, count = grey, frame.index + 1
+        if frame.time is not None:
+            times.append(frame.time)
+        if count / source.fps > limits.max_seconds + 1:
+            raise Rejected(
+                f"clip {source.path} is longer than {limits.max_seconds:g} s; cut out the part that shows "
+                "one action, or raise frames.quality.max_seconds"
+            )
+    if count == 0 or camera is None:
+        why = f" ({source.fault})" if source.fault else ""
+        raise Rejected(f"clip {source.path}: no frame could be decoded{why}; check that the file is complete")
+    if count < limits.min_frames:
+        what = "1 frame" if count == 1 else f"{count} frames"
+        cause = f" before decoding failed ({source.fault})" if source.fault else ""
+        raise Rejected(
+            f"clip {source.path} has {what}{cause}, at least {limits.min_frames} are needed; give a longer "
+            "clip"
+        )
+    span = times[-1] - times[0] if len(times) == count else 0.0
+    timed = (count - 1) / span if span > 0 else 0.0
+    fps = timed if 1 <= timed <= 240 else source.fps
+    return Survey(
+        count,
+        shape[1],
+        shape[0],
+        fps,
+        source.fault,
+        camera.largest,
+        camera.measurable,
+        float(np.median(sharp)),
+        cuts,
+    )
+
+
+def complaint(path: Path, seen: Survey, limits: Limits) -> str | None:
+    """One sentence on the worst quality check that fails, or None."""
+    if len(seen.cuts) > limits.max_cuts:
+        return (
+            f"clip {path} has a cut at frame {seen.cuts[0]}; give one continuous shot, or raise "
+            "frames.quality.max_cuts"
+        )
+    if seen.camera_motion > limits.max_camera_motion:
+        return (
+            f"clip {path}: the camera moves by {seen.camera_motion:.0%} of the picture, more than the "
+            f"{limits.max_camera_motion:.0%} allowed; film with a fixed camera, or raise "
+            "frames.quality.max_camera_motion"
+        )
+    if seen.sharpness < limits.min_sharpness:
+        return (
+            f"clip {path} is blurred throughout (sharpness {seen.sharpness:.4f}, needed "
+            f"{limits.min_sharpness:g}); give a sharper clip, or lower frames.quality.min_sharpness"
+        )
+    return None
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, or of the names and contents of a folder's images."""
+    digest = hashlib.sha256()
+    files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+    for file in files:
+        if path.is_dir():
+            digest.update(file.name.encode())
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def scale_for(width: int, height: int, long_side: int, upscale: bool) -> float:
+    """Frame pixels per source pixel: long side at most ``long_side``, exactly that with ``upscale``."""
+    scale = long_side / max(width, height)
+    return scale if upscale or scale < 1 else 1.0
+
+
+def extract(
+    path: Path,
+    folder: Path,
+    *,
+    long_side: int = 1024,
+    max_frames: int = 240,
+    upscale: bool = False,
+    limits: Limits | None = None,
+) -> tuple[dict[str, Any], str | None]:
+    """Write the clip's frames into ``folder`` as 000000.jpg, ... and say what they are.
+
+    A clip with more than ``max_frames`` frames is thinned by an even stride. Returns the clip's record
+    (clip.json without video and caption) and the complaint of the quality checks, None if all passed.
+
+    Raises:
+        Rejected: if there is nothing to work on (missing, empty, undecodable, too short or too long).
+    """
+    limits = limits or Limits()
+    source = Source.open(path)
+    seen = survey(source, limits)
+    stride = -(-seen.n_frames // max_frames)
+    scale = scale_for(seen.width, seen.height, long_side, upscale)
+    size = (max(1, round(seen.width * scale)), max(1, round(seen.height * scale)))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    folder.mkdir(parents=True, exist_ok=True)
+    source_index: list[int] = []
+    for frame in source:
+        if frame.index % stride or frame.index >= seen.n_frames:
+            continue
+        image = frame.image
+        if (image.shape[1], image.shape[0]) != size:
+            image = np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
+        name = folder / f"{len(source_index):06d}.jpg"
+        ok, data = cv2.imencode(
+            ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 95]
+        )
+        if not ok:
+            raise RuntimeError(f"frame {frame.index} of {path} could not be encoded")
+        name.write_bytes(data.tobytes())
+        source_index.append(frame.index)
+    diagonal = float(np.hypot(*size))
+    record = {
+        "fps": seen.fps / stride,
+        "n_frames": len(source_index),
+        "width": size[0],
+        "height": size[1],
+        "source": path.name,
+        "source_width": seen.width,
+        "source_height": seen.height,
+        "source_frames": seen.n_frames,
+        "source_fps": seen.fps,
+        "scale": scale,
+        "source_index": source_index,
+        "sha256": file_hash(path),
+        "quality": {
+            "camera_motion_px": seen.camera_motion * diagonal,
+            "camera_motion": seen.camera_motion,
+            "camera_motion_measurable": seen.camera_measurable,
+            "blur": seen.sharpness,
+            "cuts": seen.cuts,
+            "fault": seen.fault,
+            "limits": asdict(limits),
+        },
+    }
+    return record, complaint(path, seen, limits)
+
+
+class Frames(Sequence[Image]):
+    """The frames of a folder written by ``extract``, read one by one: RGB uint8 (H, W, 3)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.paths = sorted(folder.glob("*.jpg"))
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @overload
+    def __getitem__(self, index: int) -> Image: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Image]: ...
+
+    def __getitem__(self, index: int | slice) -> Image | list[Image]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        image = cv2.imread(str(self.paths[index]), cv2.IMREAD_COLOR)
+        if image is None:
+            raise OSError(f"frame {self.paths[index]} cannot be read")
+        return _rgb(image)

@@ -1,0 +1,109 @@
+"""What a rollout leaves behind: raw simulator states, actions and configurations, as plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+
+STATE_PREFIX = "states/"
+
+
+class RecordingError(ValueError):
+    """A file that a worker wrote is no recording."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """N episodes of T control steps.
+
+    Attributes:
+        states: raw simulator states by name, (T + 1, N, ...); row 0 is after the reset, t + 1 after action t.
+        actions: (T, N, 7) what the policy chose (before any noise of collection).
+        generated: (T, N) bool, the generated task's own success after action t.
+        valid: (T + 1, N) bool, false from the row in which an episode's physics diverged.
+        configuration: (T, N, nq) the simulator's generalised positions before action t, for drawing.
+    """
+
+    states: dict[str, Floats]
+    actions: Floats
+    generated: Bools
+    valid: Bools
+    configuration: npt.NDArray[np.float64]
+
+    @property
+    def episodes(self) -> int:
+        return self.actions.shape[1]
+
+    def trajectory(self) -> dict[str, npt.NDArray[Any]]:
+        """What the judges read."""
+        return {**self.states, "valid": self.valid}
+
+    def generated_success(self) -> Bools:
+        """(N,): the generated success at the end of each episode."""
+        return self.generated[-1] & self.valid[-1]
+
+    def save(self, path: Path) -> None:
+        arrays: dict[str, Any] = {STATE_PREFIX + name: value for name, value in self.states.items()}
+        fields = ("actions", "generated", "valid", "configuration")
+        arrays |= {name: getattr(self, name) for name in fields}
+        with path.open("wb") as file:
+            np.savez(file, **arrays)
+
+    @classmethod
+    def load(cls, path: Path, steps: int, episodes: int) -> Recording:
+        """Read a worker's recording of `episodes` of `steps`; nothing but numbers of the right shape passes.
+
+        Raises:
+            RecordingError: a part is absent, holds objects instead of numbers, or has another shape.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            states = {
+                name.removeprefix(STATE_PREFIX): np.asarray(value, np.float32)
+                for name, value in arrays.items()
+                if name.startswith(STATE_PREFIX)
+            }
+            recording = cls(
+                states,
+                np.asarray(arrays["actions"], np.float32),
+                np.asarray(arrays["generated"], bool),
+                np.asarray(arrays["valid"], bool),
+                np.asarray(arrays["configuration"], np.float64),
+            )
+        except (KeyError, OSError, ValueError) as error:
+            raise RecordingError(f"{path.name} is no recording: {error}") from error
+        shapes = {
+            "actions": recording.actions.shape == (steps, episodes, 7),
+            "generated": recording.generated.shape == (steps, episodes),
+            "valid": recording.valid.shape == (steps + 1, episodes),
+            "configuration": recording.configuration.shape[:2] == (steps, episodes),
+        } | {name: value.shape[:2] == (steps + 1, episodes) for name, value in states.items()}
+        wrong = [name for name, fits in shapes.items() if not fits]
+        if wrong:
+            raise RecordingError(f"{path.name} is no recording: the shape of {', '.join(wrong)} does not fit")
+        return recording
+
+
+def join(parts: Sequence[Recording]) -> Recording:
+    """The episodes of several recordings of equal length, one after the other."""
+
+    def together(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+        return np.concatenate(arrays, axis=1)
+
+    first: Mapping[str, Floats] = parts[0].states
+    return Recording(
+        {name: together([part.states[name] for part in parts]) for name in first},
+        together([part.actions for part in parts]),
+        together([part.generated for part in parts]),
+        together([part.valid for part in parts]),
+        together([part.configuration for part in parts]),
+    )

@@ -1,0 +1,112 @@
+"""Rolls a policy out in its scene and records what the simulator says; started by `guard.process.run_worker`.
+
+Generated task code (reset, observation) runs here and nowhere else in an evaluation. What is recorded are the
+simulator's own states, copied before that code sees them; the judge reads them in another process.
+
+The specification, spec.json: scene, task, policy (paths), episodes, seed, robot, horizon, fit_gripper,
+threads, action_noise. It leaves recording.npz.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from video2policy.evaluate.recording import Recording, join
+from video2policy.guard.load import load_task
+from video2policy.scene import Scene
+from video2policy.sim.environment import Environment
+from video2policy.sim.mujoco import MujocoSim
+from video2policy.train.policy import load_policy
+
+BATCH = 128
+"""Episodes that run side by side; more follow in further batches."""
+
+NOISY_ACTIONS = 6
+"""Noise of collection moves the tool; the gripper stays as commanded."""
+
+Act = Callable[[torch.Tensor], torch.Tensor]
+"""Observations (n, d) -> actions (n, 7)."""
+
+
+def record(spec: Mapping[str, Any], make_policy: Callable[[MujocoSim], Act]) -> None:
+    """Run all episodes of `spec`, with a fresh policy for each batch, and leave recording.npz."""
+    torch.set_num_threads(1)
+    total = int(spec["episodes"])
+    parts: list[Recording] = []
+    for start in range(0, total, BATCH):
+        environment = _environment(spec, min(BATCH, total - start), int(spec["seed"]) + start)
+        noise = torch.Generator().manual_seed(int(spec["seed"]) + start)
+        parts.append(roll_out(environment, make_policy, float(spec["action_noise"]), noise))
+        print(f"progress {min(start + BATCH, total)} of {total} episodes", flush=True)
+    join(parts).save(Path("recording.npz"))
+    Path("result.json").write_text("{}")
+
+
+def _environment(spec: Mapping[str, Any], episodes: int, seed: int) -> Environment:
+    scene = Path(spec["scene"])
+    sim = MujocoSim(
+        Scene.load(scene),
+        scene.parent,
+        episodes,
+        robot=spec["robot"],
+        threads=int(spec["threads"]),
+        seed=seed,
+        horizon=int(spec["horizon"]),
+        fit_gripper=bool(spec["fit_gripper"]),
+    )
+    return Environment(sim, load_task(Path(spec["task"]))(sim, str(scene.parent)))  # type: ignore[call-arg]
+
+
+def roll_out(
+    environment: Environment,
+    make_policy: Callable[[MujocoSim], Act],
+    action_noise: float,
+    generator: torch.Generator,
+) -> Recording:
+    """One episode of each of the environment's simulations.
+
+    Normal noise of standard deviation `action_noise` is added to what is executed, not to what is recorded.
+    """
+    sim = environment.sim
+    assert isinstance(sim, MujocoSim)
+    observation = environment.reset()
+    act = make_policy(sim)
+    rows = [sim.states()]
+    valid = [np.ones(sim.n_envs, bool)]
+    actions, generated, configuration = [], [], []
+    for _ in range(sim.horizon):
+        configuration.append(sim.configuration())
+        action = act(observation)
+        executed = action.clone()
+        executed[:, :NOISY_ACTIONS] += action_noise * torch.randn(
+            sim.n_envs, NOISY_ACTIONS, generator=generator
+        )
+        observation, _, done, info = environment.step(executed)
+        broken = done & ~info["time_outs"]
+        rows.append(info["raw_states"])
+        valid.append(valid[-1] & ~broken.numpy())
+        actions.append(action.numpy())
+        generated.append(info["success"].numpy())
+    return Recording(
+        states={name: np.stack([row[name].numpy() for row in rows]) for name in rows[0]},
+        actions=np.stack(actions),
+        generated=np.stack(generated),
+        valid=np.stack(valid),
+        configuration=np.stack(configuration),
+    )
+
+
+def main(spec: Mapping[str, Any]) -> None:
+    policy = load_policy(Path(spec["policy"]))
+    record(spec, lambda sim: policy.act)
+
+
+if __name__ == "__main__":
+    main(json.loads(Path(sys.argv[1]).read_text()))

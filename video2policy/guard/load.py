@@ -1,0 +1,129 @@
+"""Make a class of generated task code. Used inside worker processes only, never in the workflow's own.
+
+Generated modules see an allow-list of builtins, `math`, the task base and a stripped torch whose `jit.script`
+leaves functions as they are: TorchScript is deprecated, slower to start and no sandbox.
+"""
+
+from __future__ import annotations
+import __future__
+
+import builtins
+import math
+import types
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from video2policy.guard.syntax import FORBIDDEN_ATTRIBUTES, check_syntax
+from video2policy.task import Task
+
+
+class LoadError(Exception):
+    """Why generated code gives no task or reward, in one sentence."""
+
+
+_BUILTINS = """
+abs all any bool dict enumerate filter float frozenset int isinstance iter len list map max min next pow print
+range reversed round set slice sorted staticmethod str sum super tuple zip ArithmeticError AssertionError
+AttributeError IndexError KeyError NotImplementedError RuntimeError TypeError ValueError ZeroDivisionError
+__build_class__
+"""
+SAFE_BUILTINS = _BUILTINS.split()
+
+
+def _same(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function
+
+
+def _public(module: types.ModuleType, name: str) -> types.ModuleType:
+    """A copy of a module: its public functions and types, without submodules and what is forbidden."""
+    copy = types.ModuleType(name)
+    for key in dir(module):
+        value = builtins.getattr(module, key)
+        if key.startswith("_") or key in FORBIDDEN_ATTRIBUTES or isinstance(value, types.ModuleType):
+            continue
+        builtins.setattr(copy, key, value)
+    return copy
+
+
+def _stripped_torch() -> types.ModuleType:
+    copy = _public(torch, "torch")
+    copy.linalg = _public(torch.linalg, "torch.linalg")  # type: ignore[attr-defined]
+    copy.special = _public(torch.special, "torch.special")  # type: ignore[attr-defined]
+    copy.nn = types.ModuleType("torch.nn")  # type: ignore[attr-defined]
+    copy.nn.functional = _public(torch.nn.functional, "torch.nn.functional")
+    copy.jit = types.SimpleNamespace(script=_same)  # type: ignore[attr-defined]
+    return copy
+
+
+def _modules() -> dict[str, types.ModuleType]:
+    stripped = _stripped_torch()
+    task = types.ModuleType("factory.tasks.task")
+    task.Task = Task  # type: ignore[attr-defined]
+    return {
+        "torch": stripped,
+        "torch.nn.functional": stripped.nn.functional,
+        "math": math,
+        "typing": typing,
+        "factory.tasks.task": task,
+        "video2policy.task": task,
+        "__future__": __future__,
+    }
+
+
+def run_module(source: str, name: str) -> dict[str, Any]:
+    """The names that a generated module defines. Raises LoadError."""
+    problems = check_syntax(source)
+    if problems:
+        raise LoadError("; ".join(problems[:5]))
+    modules = _modules()
+
+    def import_module(
+        module: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
+    ) -> Any:
+        if module not in modules:
+            raise LoadError(f"import {module} is not allowed")
+        # `import a.b` binds a, `import a.b as x` and `from a.b import c` bind a.b
+        return modules[module] if fromlist or module not in ("torch.nn.functional",) else modules["torch"]
+
+    safe = {key: builtins.__dict__[key] for key in SAFE_BUILTINS}
+    space: dict[str, Any] = {
+        "__builtins__": safe | {"__import__": import_module},
+        "__name__": name,
+    }
+    try:
+        code = compile(
+            source, f"<{name}>", "exec", flags=__future__.annotations.compiler_flag, dont_inherit=True
+        )
+        exec(code, space)
+    except LoadError:
+        raise
+    except Exception as error:  # generated code may raise anything
+        raise LoadError(f"it does not run: {type(error).__name__}: {error}") from error
+    return space
+
+
+def load_task(task_py: Path, reward_py: Path | None = None) -> type[Task]:
+    """The task class of a generated module, its reward function replaced by reward.py's where one is given.
+
+    Raises LoadError.
+    """
+    space = run_module(task_py.read_text(encoding="utf-8"), "generated_task")
+    classes = [
+        value
+        for value in space.values()
+        if isinstance(value, type) and issubclass(value, Task) and value is not Task
+    ]
+    if len(classes) != 1:
+        raise LoadError(
+            f"the module defines {len(classes)} classes that derive from Task; it must define one"
+        )
+    if reward_py is not None:
+        reward = run_module(reward_py.read_text(encoding="utf-8"), "generated_reward")
+        if not callable(reward.get("reward_function")):
+            raise LoadError("the reward module defines no reward_function")
+        space["reward_function"] = reward["reward_function"]
+    return classes[0]

@@ -1,0 +1,423 @@
+"""A scene as an MJCF model: table, robot, objects with two layers of collision, cameras, contact sensors.
+
+Two layers: one convex hull per object meets the table (cheap, no jitter), its convex pieces meet the gripper
+and the other objects (so that a finger or a ball can enter a cup). A body's frame is its object frame turned
+to the resting orientation: a quaternion of identity means "standing as in the clip".
+"""
+
+import importlib.util
+import xml.etree.ElementTree as ET
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import mujoco
+import numpy as np
+import trimesh
+from numpy.typing import NDArray
+
+from video2policy import pose
+from video2policy.scene import Scene, SceneObject
+
+Array = NDArray[np.float64]
+
+ROBOTS = ("panda", "floating")
+TABLE = (0.4, 0.5)
+"""Half extents of the table top in metres; its height is 0."""
+FLOOR = -0.3
+
+TIMESTEP = 0.01
+"""Seconds. Larger steps drop objects; see docs/simulation.md."""
+
+FRICTION = (0.5, 0.005, 0.0001)
+"""Sliding, torsional and rolling friction of objects and table, like wood on wood: at 1, what is pushed above
+half its width tips over instead of sliding. The finger pads (1.2, rubber) take precedence."""
+
+HULL_TABLE, GRIPPER_PIECE, GRIPPER_TABLE, PIECE_PIECE = 1, 2, 4, 8
+"""Which layers meet, as MuJoCo collision bits: contype names the layer, conaffinity what it meets."""
+
+MAX_GRASP_WIDTH = 0.07
+"""The gripper opens to 8 cm; 7 cm leave room to come down around an object."""
+FITTED_WIDTH = 0.055
+"""Grasp width to which `gripper_scale` brings an object that is too wide."""
+
+YAWS = np.linspace(0, np.pi, 60, endpoint=False)
+
+GRASPED_ROLES = {
+    "push_left": "",
+    "push_right": "",
+    "push_any": "",
+    "push_with": "a",
+    "push_off": "",
+    "push_onto": "",
+    "push_off_edge": "",
+    "push_near_edge": "",
+    "pull_left": "",
+    "pull_right": "",
+    "pull_onto": "",
+    "pull_from_behind": "",
+    "poke_move": "",
+    "move_closer": "",
+    "move_away": "",
+    "move_to_cam": "",
+    "move_away_cam": "",
+    "tip_over": "",
+    "touch": "",
+    "roll": "",
+    "spin": "",
+    "spin_stop": "",
+    "lift_with": "b",
+}
+"""Roles that must be held between the fingers, by family; families not listed hold `a`."""
+
+GRIPPER = "gripper/"
+"""Prefix of everything that belongs to the hand; its bodies are hand, left_finger, right_finger."""
+COLLISION_GROUP = 3
+BACKGROUND = (0.86, 0.88, 0.9)
+
+
+class SceneError(ValueError):
+    """A scene that cannot be simulated; one sentence that names the object."""
+
+
+def grasped_objects(scene: Scene) -> list[str]:
+    """Names of the objects that the scene's task must hold between the fingers."""
+    roles = GRASPED_ROLES.get(scene.task.family, "a")
+    return [scene.task.roles[role] for role in roles if role in scene.task.roles]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One object's collision geometry in metres, in its body frame (object frame turned to rest).
+
+    `hull` is its convex hull, `pieces` its convex parts; `inertia` (3x3) is about `com`.
+    """
+
+    name: str
+    hull: trimesh.Trimesh
+    pieces: tuple[trimesh.Trimesh, ...]
+    mass: float
+    com: Array
+    inertia: Array
+
+    @cached_property
+    def size(self) -> Array:
+        """Extents (3,) at rest."""
+        return np.asarray(self.hull.extents)
+
+    @cached_property
+    def rest_height(self) -> float:
+        """Height of the body's origin above the table at rest."""
+        return float(-self.hull.bounds[0, 2])
+
+    @cached_property
+    def top(self) -> float:
+        """Height of the highest point above the body's origin at rest."""
+        return float(self.hull.bounds[1, 2])
+
+    @cached_property
+    def radius(self) -> float:
+        """Radius of the outline seen from above, about the origin."""
+        return float(np.linalg.norm(self.hull.vertices[:, :2], axis=1).max())
+
+    @cached_property
+    def grasp_yaw(self) -> float:
+        """Direction (0 to pi, in the body frame) in which the object seen from above is narrowest."""
+        return float(YAWS[self._widths.argmin()])
+
+    @cached_property
+    def grasp_width(self) -> float:
+        """The smallest opening that goes around the object from above, over all yaws."""
+        return float(self._widths.min())
+
+    @cached_property
+    def _widths(self) -> Array:
+        across = self.hull.vertices[:, :2] @ np.stack([np.cos(YAWS), np.sin(YAWS)])
+        return across.max(0) - across.min(0)
+
+
+def load_shape(item: SceneObject, root: Path, scale: float = 1.0) -> Shape:
+    """Read an object's collision files and inertia (from its URDF), scaled uniformly by `scale`.
+
+    Raises SceneError when a file cannot be used or the mass is not positive.
+    """
+    rest = pose.matrix_from_quat(item.rest_quat)
+    turn = pose.transform(rest)
+
+    def read(path: str) -> trimesh.Trimesh:
+        mesh = trimesh.load_mesh(root / path, process=False)
+        if len(mesh.vertices) < 4 or not np.isfinite(mesh.vertices).all():
+            raise SceneError(f"object {item.name!r}: {Path(path).name} is not a solid")
+        return mesh.apply_scale(scale).apply_transform(turn)
+
+    mass, com, inertia = read_inertial(root / item.urdf)
+    if not (item.mass > 0 and np.isfinite(item.mass)):
+        raise SceneError(f"object {item.name!r}: its mass is {item.mass} kg")
+    share = item.mass / mass
+    shape = Shape(
+        name=item.name,
+        hull=read(item.hull).convex_hull,
+        pieces=tuple(read(path) for path in item.collision),
+        mass=item.mass * scale**3,
+        com=rest @ com * scale,
+        inertia=rest @ inertia @ rest.T * share * scale**5,
+    )
+    if shape.size[:2].max() > 2 * min(TABLE):
+        raise SceneError(f"object {item.name!r} is larger than the table: {shape.size.round(2).tolist()} m")
+    return shape
+
+
+def read_inertial(urdf: Path) -> tuple[float, Array, Array]:
+    """Mass, centre of mass (3,) and inertia about it (3x3) of a URDF's one link, in the link's frame."""
+    inertial = ET.parse(urdf).getroot().find("link/inertial")
+    if inertial is None:
+        raise SceneError(f"{urdf.name} has no inertial block")
+
+    def numbers(tag: str, *attributes: str) -> list[float]:
+        element = inertial.find(tag)
+        if element is None:
+            raise SceneError(f"{urdf.name} has no inertial {tag}")
+        return [float(v) for name in attributes for v in element.get(name, "0 0 0").split()]
+
+    (mass,) = numbers("mass", "value")
+    x, y, z, roll, pitch, yaw = numbers("origin", "xyz", "rpy")
+    xx, xy, xz, yy, yz, zz = numbers("inertia", "ixx", "ixy", "ixz", "iyy", "iyz", "izz")
+    turn = trimesh.transformations.euler_matrix(roll, pitch, yaw, "sxyz")[:3, :3]
+    inertia = turn @ np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]) @ turn.T
+    if mass <= 0 or np.linalg.eigvalsh(inertia).min() <= 0:
+        raise SceneError(f"{urdf.name} has no positive mass and inertia")
+    return mass, np.array([x, y, z]), inertia
+
+
+def gripper_scale(scene: Scene, root: Path, grasped: Collection[str]) -> float:
+    """The factor (at most 1) by which the scene shrinks so that each of `grasped` fits between the fingers.
+
+    All objects shrink together, so that what covers or contains another still does.
+    """
+    widths = [load_shape(item, root).grasp_width for item in scene.objects if item.name in grasped]
+    widest = max(widths, default=0.0)
+    return 1.0 if widest <= MAX_GRASP_WIDTH else FITTED_WIDTH / widest
+
+
+def build(
+    scene: Scene, root: Path, robot: str = "panda", scale: float = 1.0, shapes: Sequence[Shape] | None = None
+) -> mujoco.MjSpec:
+    """The scene with a robot, ready to compile.
+
+    Args:
+        scene: a passed scene.
+        root: the folder of scene.json, to which the objects' paths are relative.
+        robot: "panda" or "floating" (the hand alone).
+        scale: uniform scale of all objects (`gripper_scale`).
+        shapes: the objects' shapes when they are loaded already.
+
+    Raises:
+        SceneError: when an object cannot be simulated, or the robot is unknown.
+    """
+    if not scene.objects:
+        raise SceneError(f"the scene of {scene.video} has no objects")
+    shapes = shapes or [load_shape(item, root, scale) for item in scene.objects]
+    spec = _robot(robot)
+    spec.option.timestep = TIMESTEP
+    spec.option.integrator = mujoco.mjtIntegrator.mjINT_DISCRETE
+    spec.option.cone = mujoco.mjtCone.mjCONE_PYRAMIDAL
+    spec.option.iterations = 8
+    spec.option.ls_iterations = 10
+    _surroundings(spec)
+    for item, shape in zip(scene.objects, shapes, strict=True):
+        _object(spec, item, shape, root, scale, alone=len(shapes) == 1)
+    _contact_sensors(spec, scene.names)
+    return spec
+
+
+def body_name(name: str) -> str:
+    """The MJCF body of a scene's object; the prefix keeps it apart from the robot's bodies."""
+    return f"object/{name}"
+
+
+def sensor_name(a: str, b: str) -> str:
+    """The sensor that holds the deepest distance of a contact between `a` and `b` (negative), or 0."""
+    return f"contact/{a}/{b}"
+
+
+def _robot(robot: str) -> mujoco.MjSpec:
+    if robot not in ROBOTS:
+        raise SceneError(f"no robot {robot!r}; there are {', '.join(ROBOTS)}")
+    folder = Path(__file__).parent / "robots"
+    spec = mujoco.MjSpec.from_file(str(folder / f"{robot}.xml"))
+    if robot == "panda":
+        spec.meshdir = str(_panda_meshes())
+    hand = mujoco.MjSpec.from_file(str(folder / "hand.xml"))
+    frame = next(frame for frame in spec.frames if frame.name == "flange")
+    frame.attach_body(hand.body("hand"), GRIPPER, "")
+    for geom in spec.geoms:
+        if geom.contype:  # the rest is drawn only
+            geom.contype, geom.conaffinity = GRIPPER_PIECE, GRIPPER_TABLE
+    return spec
+
+
+def _panda_meshes() -> Path:
+    """The Panda's meshes inside the gym-hil wheel, found without importing it."""
+    found = importlib.util.find_spec("gym_hil")
+    if found is None or not found.submodule_search_locations:
+        raise SceneError("the Panda's meshes are missing: pip install --no-deps gym-hil==0.1.14")
+    return Path(found.submodule_search_locations[0]) / "assets/franka_emika_panda/meshes"
+
+
+def _surroundings(spec: mujoco.MjSpec) -> None:
+    world = spec.worldbody
+    spec.visual.global_.offwidth, spec.visual.global_.offheight = 1024, 1024
+    spec.visual.headlight.ambient = [0.35, 0.35, 0.35]
+    spec.visual.headlight.diffuse = [0.35, 0.35, 0.35]
+    spec.add_texture(
+        name="sky",
+        type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
+        builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
+        rgb1=BACKGROUND,
+        rgb2=[0.6, 0.65, 0.7],
+        width=64,
+        height=64,
+    )
+    world.add_light(pos=[-0.4, -0.6, 1.6], dir=[0.3, 0.4, -1], diffuse=[0.5, 0.5, 0.5], castshadow=True)
+    world.add_geom(
+        name="table",
+        type=mujoco.mjtGeom.mjGEOM_BOX,
+        pos=[0, 0, FLOOR / 2],
+        size=[*TABLE, -FLOOR / 2],
+        contype=HULL_TABLE | GRIPPER_TABLE,
+        conaffinity=0,
+        friction=FRICTION,
+        rgba=[0.72, 0.6, 0.47, 1],
+    )
+    world.add_geom(  # what falls off the table stays in the room
+        name="floor",
+        type=mujoco.mjtGeom.mjGEOM_PLANE,
+        pos=[0, 0, FLOOR],
+        size=[2, 2, 0.1],
+        contype=HULL_TABLE,
+        conaffinity=0,
+        rgba=[0.5, 0.52, 0.55, 1],
+    )
+    for name, position, target, fovy in (
+        ("front", (-0.68, -0.56, 0.66), (-0.02, 0.02, 0.15), 52),  # the clip's side, past the shoulder
+        ("side", (0.1, -0.95, 0.42), (-0.05, 0.0, 0.14), 44),
+    ):
+        world.add_camera(name=name, pos=position, quat=_look_at(position, target), fovy=fovy)
+
+
+def _look_at(position: Sequence[float], target: Sequence[float]) -> Array:
+    """Quaternion wxyz of a MuJoCo camera (looks along -z, y up) at `position` that sees `target`."""
+    back = np.subtract(position, target)
+    back = back / np.linalg.norm(back)
+    right = np.cross([0.0, 0.0, 1.0], back)
+    right /= np.linalg.norm(right)
+    return pose.quat_from_matrix(np.stack([right, np.cross(back, right), back], axis=1))
+
+
+def _object(
+    spec: mujoco.MjSpec, item: SceneObject, shape: Shape, root: Path, scale: float, alone: bool
+) -> None:
+    xx, yy, zz, xy, xz, yz = (
+        shape.inertia[i, j] for i, j in ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
+    )
+    body = spec.worldbody.add_body(
+        name=body_name(item.name),
+        pos=[0, 0, shape.rest_height],
+        explicitinertial=True,
+        mass=shape.mass,
+        ipos=shape.com,
+        fullinertia=[xx, yy, zz, xy, xz, yz],
+    )
+    body.add_freejoint(name=body_name(item.name))
+
+    visual = spec.add_mesh(
+        name=f"{item.name}/visual",
+        file=str((root / item.mesh).resolve()),
+        scale=[item.mesh_scale * scale] * 3,
+        inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL,
+    )
+    colour = _mean_colour(root / item.mesh)
+    body.add_geom(
+        type=mujoco.mjtGeom.mjGEOM_MESH,
+        meshname=visual.name,
+        quat=item.rest_quat,
+        contype=0,
+        conaffinity=0,
+        mass=0,
+        group=2,
+        rgba=[*colour, 1],
+    )
+    pieces = 0 if alone else PIECE_PIECE
+    meets_pieces = GRIPPER_PIECE | PIECE_PIECE
+    if len(shape.pieces) == 1:  # convex: one geom is both layers
+        _convex(spec, body, f"{item.name}/hull", shape.hull, pieces, HULL_TABLE | meets_pieces)
+        return
+    _convex(spec, body, f"{item.name}/hull", shape.hull, 0, HULL_TABLE)
+    for index, piece in enumerate(shape.pieces):
+        _convex(spec, body, f"{item.name}/piece_{index:02d}", piece, pieces, meets_pieces)
+
+
+def _convex(
+    spec: mujoco.MjSpec,
+    body: mujoco.MjsBody,
+    name: str,
+    mesh: trimesh.Trimesh,
+    contype: int,
+    conaffinity: int,
+) -> None:
+    """A convex collision geom; what is a box but for 2% of its volume becomes one: faster, steadier."""
+    geom = body.add_geom(
+        name=name,
+        contype=contype,
+        conaffinity=conaffinity,
+        mass=0,
+        group=COLLISION_GROUP,
+        condim=3 if conaffinity == HULL_TABLE else 4,
+        friction=FRICTION,
+        rgba=[0.3, 0.7, 0.3, 0.4],
+    )
+    box_from_body, extents = trimesh.bounds.oriented_bounds(mesh)
+    if mesh.convex_hull.volume > 0.98 * np.prod(extents):
+        geom.type = mujoco.mjtGeom.mjGEOM_BOX
+        geom.pos, geom.quat = pose.pose_from_transform(pose.inverse(box_from_body))
+        geom.size = np.asarray(extents) / 2
+        return
+    asset = spec.add_mesh(name=name, inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_CONVEX)
+    asset.uservert = np.asarray(mesh.vertices).ravel()
+    asset.userface = np.asarray(mesh.faces).ravel()
+    geom.type = mujoco.mjtGeom.mjGEOM_MESH
+    geom.meshname = name
+
+
+def _mean_colour(mesh: Path) -> list[float]:
+    """The mean vertex colour of an OBJ file (`v x y z r g b`, 0 to 1); a neutral orange without colours."""
+    with mesh.open() as file:
+        rows = [line.split() for line in file if line.startswith("v ")]
+    colours = np.array([row[4:7] for row in rows if len(row) >= 7], dtype=float)
+    if len(colours) == 0:
+        return [0.85, 0.45, 0.2]
+    return [float(v) for v in np.clip(colours.mean(0), 0, 1)]
+
+
+def _contact_sensors(spec: mujoco.MjSpec, names: Sequence[str]) -> None:
+    """Distances only: such sensors need no forces, so they are current after the position stage."""
+
+    def add(name: str, first: tuple[mujoco.mjtObj, str], second: str) -> None:
+        sensor = spec.add_sensor(
+            name=name,
+            type=mujoco.mjtSensor.mjSENS_CONTACT,
+            objtype=first[0],
+            objname=first[1],
+            reftype=mujoco.mjtObj.mjOBJ_XBODY,
+            refname=second,
+        )
+        sensor.intprm = [1 << int(mujoco.mjtConDataField.mjCONDATA_DIST), 1, 1]  # data, mindist, one slot
+
+    for name in names:
+        for part in ("left_finger", "right_finger", "hand"):
+            add(sensor_name(name, part), (mujoco.mjtObj.mjOBJ_XBODY, GRIPPER + part), body_name(name))
+        add(sensor_name(name, "table"), (mujoco.mjtObj.mjOBJ_GEOM, "table"), body_name(name))
+    for index, b in enumerate(names):
+        for a in names[:index]:
+            add(sensor_name(a, b), (mujoco.mjtObj.mjOBJ_XBODY, body_name(a)), body_name(b))

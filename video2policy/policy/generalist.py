@@ -1,0 +1,122 @@
+"""One image policy over all clips: its demonstrations, and its success against an image-blind copy."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from video2policy.dataset.lerobot import Reader
+from video2policy.evaluate.evaluation import Rollouts
+from video2policy.evaluate.statistics import success_rate
+from video2policy.policy import bc
+from video2policy.scene import Scene
+
+log = logging.getLogger("video2policy")
+
+IMAGE_WORKER = "video2policy.policy.worker"
+SEED = 9_000_000
+"""Of the evaluation's resets; no demonstration was collected under it."""
+
+
+def load_demonstrations(folders: Sequence[Path], config: bc.Config) -> bc.Demonstrations:
+    """Everything that was collected, labelled with each clip's family.
+
+    A clip whose policy never succeeded has no demonstrations and is left out.
+
+    Raises:
+        BCError: nothing was collected from any clip.
+    """
+
+    def episodes() -> Iterator[bc.Demonstration]:
+        for folder in folders:
+            about = json.loads((folder / "meta" / "collection.json").read_text())
+            if not about["episodes"]:
+                log.info("%s: no successful episode to learn from", about["video"])
+                continue
+            for episode in Reader(folder):
+                yield about["family"], episode.images, episode.state, episode.action
+
+    return bc.Demonstrations.stack(list(episodes()), config)
+
+
+def evaluate(clips: Sequence[Rollouts], policy: Path, blind: Path, episodes: int) -> dict[str, Any]:
+    """Success of both policies in every clip's scene, from the same resets.
+
+    Clips of a family that no demonstration showed count as failures of both.
+    """
+    seeing = bc.ImagePolicy.load(policy)
+    rows = []
+    counts: dict[str, list[tuple[int, int]]] = {"seeing": [], "blind": []}
+    for clip in clips:
+        scene = Scene.load(clip.scene)
+        row: dict[str, Any] = {"video": scene.video, "task": scene.task.caption, "judge": scene.task.family}
+        for name, path in (("seeing", policy), ("blind", blind)):
+            successes = 0
+            if scene.task.family in seeing.behaviours:
+                recording = clip.run(
+                    path,
+                    episodes,
+                    SEED,
+                    worker=IMAGE_WORKER,
+                    behaviour=scene.task.family,
+                    image_size=seeing.config.image_size,
+                )
+                successes = int(clip.judge(recording).success.sum())
+            counts[name].append((successes, episodes))
+            rate = success_rate([counts[name][-1]])
+            row[name] = _rate(rate.successes, rate.episodes, rate.interval)
+        log.info("%s: %.2f, image-blind %.2f", scene.video, row["seeing"]["rate"], row["blind"]["rate"])
+        rows.append(row)
+    total = {}
+    for name, runs in counts.items():
+        # Clips are the clusters here: the interval is about other clips, not other episodes of these.
+        rate = success_rate(runs)
+        total[name] = _rate(rate.successes, rate.episodes, rate.interval)
+    return {
+        "policy": "behaviour cloning of images",
+        "behaviours": list(seeing.behaviours),
+        "image_size": seeing.config.image_size,
+        "cameras": list(seeing.config.cameras),
+        "episodes_per_clip": episodes,
+        "robot": clips[0].robot,
+        "success_rate": total["seeing"]["rate"],
+        "blind_success_rate": total["blind"]["rate"],
+        **total,
+        "per_clip": rows,
+    }
+
+
+def _rate(successes: int, episodes: int, interval: tuple[float, float]) -> dict[str, Any]:
+    return {
+        "successes": successes,
+        "episodes": episodes,
+        "rate": round(successes / episodes, 4),
+        "ci95": [round(bound, 4) for bound in interval],
+    }
+
+
+def draw(result: dict[str, Any], path: Path) -> None:
+    """Bars with 95% intervals, clip by clip, the image policy beside its blind copy (PNG)."""
+    from matplotlib.figure import Figure
+
+    rows = [*result["per_clip"], {"video": "all", **{k: result[k] for k in ("seeing", "blind")}}]
+    figure = Figure(figsize=(2.0 + 1.1 * len(rows), 3.6), layout="constrained")
+    axes = figure.subplots()
+    for offset, name, label, colour in (
+        (-0.2, "seeing", "image policy", "#2f6fb3"),
+        (0.2, "blind", "image-blind copy", "#b9bec5"),
+    ):
+        rates = np.array([row[name]["rate"] for row in rows])
+        low, high = np.array([row[name]["ci95"] for row in rows]).T
+        reach = np.clip([rates - low, high - rates], 0, None)
+        axes.bar(np.arange(len(rows)) + offset, rates, 0.38, yerr=reach, capsize=3, label=label, color=colour)
+    axes.set_xticks(np.arange(len(rows)), [row["video"] for row in rows], rotation=30, ha="right")
+    axes.set_ylim(0, 1.05)
+    axes.set_ylabel("judged success")
+    axes.legend(frameon=False, fontsize=8)
+    figure.savefig(path, dpi=120)

@@ -1,0 +1,110 @@
+"""A task on a simulator: observations, training reward, success, automatic reset."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from video2policy.sim.base import Simulator, States
+from video2policy.task import Task
+
+SUCCESS_WEIGHT = 100.0
+"""Weight of success in the training reward (paper, section 3.2: lambda = 100)."""
+
+PHASES = 10
+
+
+class TaskError(ValueError):
+    """Generated code that breaks the contract; one sentence that names the method."""
+
+
+class Environment:
+    """Steps `sim.n_envs` episodes of `task`; finished ones restart by themselves.
+
+    Episodes last `sim.horizon` steps and do not end on success: staying successful pays.
+    """
+
+    def __init__(self, sim: Simulator, task: Task, success_weight: float = SUCCESS_WEIGHT) -> None:
+        self.sim = sim
+        self.task = task
+        self.success_weight = success_weight
+        self.observation_size = int(task.get_observation_space())
+
+    def reset(self) -> torch.Tensor:
+        """Start all episodes; observations (n, d)."""
+        self._restart(torch.arange(self.sim.n_envs))
+        return self._observe(self.sim.states())
+
+    def stagger(self, seed: int) -> None:
+        """Put the running episodes into different phases, so that they do not all end at once.
+
+        `PHASES` groups rather than single episodes: a reset costs almost the same for one as for ten.
+        """
+        phases = np.random.default_rng(seed).integers(0, PHASES, self.sim.n_envs)
+        self.sim.elapsed[:] = phases * self.sim.horizon // PHASES
+
+    def step(self, actions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, dict[str, Any]]:
+        """One control step of all episodes; actions (n, 7) in [-1, 1].
+
+        Returns:
+            Observations (n, d), after the reset where an episode ended; training rewards (n,), the task's
+            reward plus `success_weight` where it succeeds; done (n,) bool; and info: "time_outs" (n,) bool,
+            "success" (n,) bool (the generated success), "components" of the reward by name, (n,) each, and
+            "raw_states", the simulator's states before any task code saw them.
+
+        Raises:
+            TaskError: when the task's code returns a wrong shape or a number that is not finite.
+        """
+        self.sim.step(actions)
+        raw, states = self.sim.states(), self.sim.states()
+        observation = self._observe(states)
+        success = self._vector("compute_success", self.task.compute_success(states)).bool()
+        reward, components = self.task.compute_reward(actions, states)
+        reward = self._vector("compute_reward", reward).float()
+        components = {k: self._vector(f"component {k!r}", v).float() for k, v in components.items()}
+
+        done = time_outs = torch.from_numpy(self.sim.elapsed >= self.sim.horizon)
+        if self.sim.failed.any():  # where the physics diverged nothing was achieved
+            failed = torch.from_numpy(self.sim.failed)
+            success, reward = success & ~failed, reward.masked_fill(failed, 0.0)
+            time_outs, done = time_outs & ~failed, time_outs | failed
+        if not torch.isfinite(reward).all():
+            raise TaskError("compute_reward returns a number that is not finite")
+        total = reward + self.success_weight * success
+        if done.any():
+            self._restart(done.nonzero()[:, 0])
+            observation = self._observe(self.sim.states())
+        info = {
+            "time_outs": time_outs,
+            "success": success,
+            "components": components,
+            "reward": reward,
+            "raw_states": raw,
+        }
+        return observation, total, done, info
+
+    def _restart(self, ids: torch.Tensor) -> None:
+        self.sim.reset(ids, self.task.reset_objects_states(ids))
+
+    def _observe(self, states: States) -> torch.Tensor:
+        """Observations (n, d) in the order of the task's keys; the task may add keys to `states`."""
+        keys = self.task.compute_observation_key(states)
+        missing = [key for key in keys if key not in states]
+        if missing:
+            raise TaskError(f"compute_observation_key names {missing[0]!r}, which is not a state")
+        n = self.sim.n_envs
+        parts = [states[key].reshape(n, -1) for key in keys]
+        observation = torch.cat(parts, dim=1).float()
+        if observation.shape[1] != self.observation_size:
+            raise TaskError(
+                f"get_observation_space says {self.observation_size}, "
+                f"but the observation has {observation.shape[1]} numbers"
+            )
+        return observation
+
+    def _vector(self, what: str, value: object) -> torch.Tensor:
+        n = self.sim.n_envs
+        if not isinstance(value, torch.Tensor) or value.shape != (n,):
+            shape = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
+            raise TaskError(f"{what} must give a tensor of shape ({n},), not {shape}")
+        return value

@@ -1,0 +1,290 @@
+"""PPO from rl-games, one set of hyper-parameters for all tasks (paper, section 4 and item 18 of the spec).
+
+rl-games brings the agent; the loop, the stops and the bookkeeping are here. The same seed gives the same
+result on one machine: one torch thread, stops that count steps and never seconds.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from rl_games.algos_torch.a2c_continuous import A2CAgent
+from rl_games.common.algo_observer import AlgoObserver
+from rl_games.common.ivecenv import IVecEnv
+from rl_games.common.tr_helpers import DefaultRewardsShaper
+
+from video2policy.sim.base import N_ACTIONS
+from video2policy.sim.environment import Environment
+from video2policy.train.episodes import Episodes
+from video2policy.train.policy import Policy, PolicyInfo
+
+
+@dataclass(frozen=True)
+class Training:
+    """Hyper-parameters and stops. Defaults: measured for 64 to 128 environments on a CPU, see
+    docs/simulation.md; the paper's scale is in configs/paper.yaml.
+    """
+
+    max_steps: int = 600_000
+    """Environment steps after which training stops."""
+    rollout: int = 32
+    """Control steps per environment between updates."""
+    minibatch: int = 1024
+    epochs: int = 4
+    units: tuple[int, ...] = (128, 128)
+    learning_rate: float = 1e-3
+    kl_target: float = 0.012
+    """The learning rate adapts to it."""
+    gamma: float = 0.98
+    gae_lambda: float = 0.95
+    clip: float = 0.2
+    critic: float = 2.0
+    gradient_norm: float = 1.0
+    bounds: float = 0.0005
+    log_sigma: float = -0.7
+    """Logarithm of the first standard deviation of actions."""
+    solved: float = 0.95
+    """Training ends when this part of a batch of episodes succeeds without exploration noise."""
+    promising: float = 0.5
+    """Success with noise, over the last `window` episodes, from which on that is tried."""
+    window: int = 192
+    check_every: int = 25_000
+    """Steps between two such tries."""
+    hopeless_after: int = 200_000
+    """Steps after which training without any success ends if the return does not rise either."""
+    check_episodes: int = 128
+    """Episodes without noise behind the final success rate."""
+
+
+@dataclass
+class Outcome:
+    """A finished training: the policy, why it stopped, and what was seen on the way."""
+
+    policy: Policy
+    stopped: str
+    """solved, cap or hopeless."""
+    steps: int
+    """Environment steps trained."""
+    success_rate: float
+    """Generated success of the policy's mean actions over `check_episodes`."""
+    episodes: Episodes
+    log: list[dict[str, Any]] = field(default_factory=list)
+    """One row per update: steps, episodes, success_rate, return, components, steps_per_second."""
+
+
+Progress = Callable[[dict[str, Any]], None]
+
+
+def train(
+    environment: Environment,
+    training: Training,
+    seed: int,
+    folder: Path,
+    progress: Progress = lambda row: None,
+    parent: Policy | None = None,
+) -> Outcome:
+    """Train a policy; `folder` takes rl-games' TensorBoard logs, `parent` is a policy to go on from.
+
+    Raises ValueError for sizes that do not fit each other.
+    """
+    _check(training, environment, parent)
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
+    sim = environment.sim
+    batch = _Batch(environment, seed)
+    agent = _agent(batch, training, folder)
+    if parent is not None:
+        agent.model.load_state_dict(parent.weights)
+    agent.init_tensors()
+    agent.obs = agent.env_reset()
+
+    episodes, log = batch.episodes, []
+    best_rate, best_weights, best_steps, tried = -1.0, _weights(agent), 0, 0
+    stopped = "cap"
+    per_update = training.rollout * sim.n_envs
+    begin = time.perf_counter()
+    while batch.steps + per_update <= max(training.max_steps, per_update):
+        agent.update_epoch()
+        agent.train_epoch()
+        agent.dataset.update_values_dict(None)
+        agent.frame += agent.curr_frames
+        rate = episodes.success_rate(training.window)
+        log.append(_row(batch, training, rate, time.perf_counter() - begin))
+        progress(log[-1])
+        if rate >= best_rate:
+            best_rate, best_weights, best_steps = rate, _weights(agent), batch.steps
+        info = PolicyInfo(environment.observation_size, training.units, seed, batch.steps)
+        if rate >= training.promising and batch.steps - tried >= training.check_every:
+            tried = batch.steps
+            if measure(environment, Policy(info, _weights(agent)), 1) >= training.solved:
+                best_weights, best_steps, stopped = _weights(agent), tried, "solved"
+                break
+            agent.obs = agent.env_reset()
+            agent.dones.fill_(1)
+        if _is_hopeless(episodes, training, batch.steps):
+            stopped = "hopeless"
+            break
+
+    info = PolicyInfo(environment.observation_size, training.units, seed, best_steps)
+    policy = Policy(info, best_weights)
+    checked = measure(environment, policy, training.check_episodes)
+    return Outcome(policy, stopped, batch.steps, checked, episodes, log)
+
+
+def measure(environment: Environment, policy: Policy, count: int) -> float:
+    """Generated success in the last step of at least `count` episodes under mean actions."""
+    sim = environment.sim
+    outcomes: list[torch.Tensor] = []
+    while sum(len(part) for part in outcomes) < count:
+        observation = environment.reset()
+        for _ in range(sim.horizon):
+            observation, _, _, info = environment.step(policy.act(observation))
+        outcomes.append(info["success"])
+    return float(torch.cat(outcomes).float().mean())
+
+
+class _Batch(IVecEnv):
+    """An environment as rl-games sees it, keeping count of episodes and steps."""
+
+    def __init__(self, environment: Environment, seed: int) -> None:
+        self.environment = environment
+        self.episodes = Episodes(environment.sim.n_envs)
+        self.steps = 0
+        self._seed = seed
+
+    def reset(self) -> torch.Tensor:
+        observation = self.environment.reset()
+        self.episodes.restart()
+        # Episodes that all end at once would make every update see one phase of the task only.
+        self.environment.stagger(self._seed)
+        return observation
+
+    def step(self, actions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, dict[str, Any]]:
+        observation, reward, done, info = self.environment.step(actions)
+        self.steps += len(done)
+        self.episodes.add(self.steps, done, info)
+        return observation, reward, done, {"time_outs": info["time_outs"]}
+
+    def get_number_of_agents(self) -> int:
+        return 1
+
+    def get_env_info(self) -> dict[str, Any]:
+        width = self.environment.observation_size
+        return {
+            "action_space": gymnasium.spaces.Box(-1, 1, (N_ACTIONS,), np.float32),
+            "observation_space": gymnasium.spaces.Box(-np.inf, np.inf, (width,), np.float32),
+        }
+
+
+def _check(training: Training, environment: Environment, parent: Policy | None) -> None:
+    batch = training.rollout * environment.sim.n_envs
+    if batch % training.minibatch:
+        raise ValueError(
+            f"{training.rollout} steps of {environment.sim.n_envs} environments are not a multiple of the "
+            f"minibatch of {training.minibatch}"
+        )
+    if parent is None:
+        return
+    if parent.info.observation_size != environment.observation_size or parent.info.units != training.units:
+        raise ValueError("the policy to go on from has other observations or another network")
+
+
+def _agent(batch: _Batch, training: Training, folder: Path) -> A2CAgent:
+    """rl-games' continuous PPO agent on the CPU."""
+    network = {
+        "name": "actor_critic",
+        "separate": False,
+        "space": {
+            "continuous": {
+                "mu_activation": "None",
+                "sigma_activation": "None",
+                "mu_init": {"name": "default"},
+                "sigma_init": {"name": "const_initializer", "val": training.log_sigma},
+                "fixed_sigma": True,
+            }
+        },
+        "mlp": {
+            "units": list(training.units),
+            "activation": "elu",
+            "d2rl": False,
+            "initializer": {"name": "default"},
+            "regularizer": {"name": "None"},
+        },
+    }
+    config = {
+        "name": "policy",
+        "full_experiment_name": "tensorboard",
+        "train_dir": str(folder),
+        "env_name": "video2policy",
+        "env_info": batch.get_env_info(),
+        "vec_env": batch,
+        "features": {"observer": AlgoObserver()},
+        "device": "cpu",
+        "device_name": "cpu",
+        "torch_compile": False,  # costs minutes and gains nothing at this size
+        "ppo": True,
+        "mixed_precision": False,
+        "normalize_input": True,
+        "normalize_value": True,
+        "normalize_advantage": True,
+        "value_bootstrap": True,
+        "reward_shaper": DefaultRewardsShaper(scale_value=1.0),
+        "num_actors": batch.environment.sim.n_envs,
+        "horizon_length": training.rollout,
+        "minibatch_size": training.minibatch,
+        "mini_epochs": training.epochs,
+        "gamma": training.gamma,
+        "tau": training.gae_lambda,
+        "learning_rate": training.learning_rate,
+        "lr_schedule": "adaptive",
+        "schedule_type": "standard",
+        "kl_threshold": training.kl_target,
+        "e_clip": training.clip,
+        "clip_value": True,
+        "critic_coef": training.critic,
+        "entropy_coef": 0.0,
+        "truncate_grads": True,
+        "grad_norm": training.gradient_norm,
+        "bounds_loss_coef": training.bounds,
+        "print_stats": False,
+    }
+    model = {"name": "continuous_a2c_logstd"}
+    return A2CAgent("policy", {"config": config, "network": network, "model": model})
+
+
+def _weights(agent: A2CAgent) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in agent.model.state_dict().items()}
+
+
+def _row(batch: _Batch, training: Training, rate: float, seconds: float) -> dict[str, Any]:
+    episodes = batch.episodes
+    row: dict[str, Any] = {
+        "steps": batch.steps,
+        "episodes": len(episodes.finished),
+        "success_rate": round(rate, 4),
+        "return": round(episodes.mean_return(training.window), 4),
+    }
+    for name, means in episodes.component_means(training.window).items():
+        for outcome, value in means.items():
+            row[f"{name}/{outcome}"] = "" if value is None else value
+    return row | {"steps_per_second": round(batch.steps / max(seconds, 1e-6))}
+
+
+def _is_hopeless(episodes: Episodes, training: Training, steps: int) -> bool:
+    """No episode ever succeeded and the return of the last half is not above that of the first."""
+    done = episodes.finished
+    if steps < training.hopeless_after or any(episode.success for episode in done):
+        return False
+    quarter = len(done) // 4
+    if quarter == 0:
+        return True
+    early = sum(e.total for e in done[:quarter]) / quarter
+    late = sum(e.total for e in done[-quarter:]) / quarter
+    return late <= early + 0.05 * abs(early)
