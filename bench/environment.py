@@ -1,8 +1,9 @@
 """How much of the bare physics speed the whole environment keeps: `python -m bench.environment`.
 
-For every scene, robot and number of threads, each environment step (inverse kinematics, five physics steps,
-states, task code, reward, reset) is timed next to `mujoco.batch.Batch.step(nstep=5)` from the same state,
-in one run; medians of the two are compared, so that other load on the machine weighs on both alike.
+For every scene, robot and number of threads, blocks of environment steps (inverse kinematics, five physics
+steps, states, task code, reward, reset) alternate with `mujoco.batch.Batch.step(nstep=5)` from the state at
+the block's start under the joint commands that the block gave; medians of the two are compared, so that other
+load on the machine weighs on both alike.
 """
 
 import argparse
@@ -17,6 +18,8 @@ from bench.suite import reference_environment
 from video2policy import mjcf
 from video2policy.sim.mujoco import POSITION, SUBSTEPS
 
+BLOCK = 20
+"""Steps between two rewinds."""
 HEADER = (
     "| scene | robot | threads | environments | environment steps/s | bare steps/s | ratio |\n"
     + "|---" * 7
@@ -28,26 +31,31 @@ def measure(kind: str, robot: str, threads: int, n_envs: int, steps: int) -> tup
     """Control steps per second of the environment and of the bare batch."""
     with tempfile.TemporaryDirectory() as folder:
         env = reference_environment(Path(folder), "lift", kind, robot, n_envs, threads)
-        sim = env.sim
-        batch = sim._batch
+        batch, ctrl = env.sim._batch, env.sim._ctrl
         env.reset()
         env.stagger(0)  # as in training
         whole, bare = [], []
         generator = torch.Generator().manual_seed(0)
         action = torch.zeros(n_envs, 7)
-        for _ in range(steps):
-            # Smooth noise pressed towards the table: the hand meets table and object, as it does in training.
-            action = 0.8 * action + 0.4 * torch.randn(n_envs, 7, generator=generator)
-            action[:, 2] -= 0.02
-            start = batch.state.copy()
-            begin = time.perf_counter()
-            batch.step(nstep=SUBSTEPS)
-            bare.append(time.perf_counter() - begin)
+        for _ in range(steps // BLOCK):
+            start, commands = batch.state.copy(), []
+            for _ in range(BLOCK):
+                # Smooth noise pressed towards the table: the hand meets table and object, as in training.
+                action = 0.8 * action + 0.4 * torch.randn(n_envs, 7, generator=generator)
+                action[:, 2] -= 0.02
+                begin = time.perf_counter()
+                env.step(action)
+                whole.append(time.perf_counter() - begin)
+                commands.append(ctrl.copy())
+            end = batch.state.copy()
             batch.state[:] = start
+            for command in commands:
+                ctrl[:] = command
+                begin = time.perf_counter()
+                batch.step(nstep=SUBSTEPS)
+                bare.append(time.perf_counter() - begin)
+            batch.state[:] = end
             batch.forward(stage=POSITION)
-            begin = time.perf_counter()
-            env.step(action)
-            whole.append(time.perf_counter() - begin)
         return n_envs / statistics.median(whole), n_envs / statistics.median(bare)
 
 

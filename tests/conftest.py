@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # other work on a machine fails no test
+hypothesis.settings.load_profile("untimed")
 
 SHARED = Path(__file__).parents[2] / "shared"
 """Real clips and data; beside the project, never in it."""

@@ -46,7 +46,7 @@ def task(sim: MujocoSim, kind: type[Task] = Raise) -> Task:
 
 
 def test_reward_success_and_reset(sim: MujocoSim) -> None:
-    env = Environment(sim, task(sim), success_weight=50.0)
+    env = Environment(sim, task(sim), success_weight=50.0, record=True)
     observation = env.reset()
     assert observation.shape == (N, env.observation_size)
     first = sim.states()["cube_init_pos"]

@@ -12,6 +12,7 @@ from tests.scenes import primitive_scene
 from video2policy import mjcf
 from video2policy.mesh import Solid
 from video2policy.scene import Scene
+from video2policy.sim import robot
 from video2policy.sim.mujoco import MujocoSim
 from video2policy.task import OBJECT_STATES, ROBOT_STATES, state_widths
 
@@ -42,8 +43,8 @@ def move(sim: MujocoSim, to: np.ndarray, yaw: np.ndarray, gripper: float, steps:
     """Drive the tool to `to` (n, 3) and `yaw` (n,) with actions, as a policy would."""
     for _ in range(steps):
         action = torch.zeros(sim.n_envs, 7)
-        action[:, :3] = torch.from_numpy((to - sim._target.pos) / sim.limits.position_step)
-        action[:, 5] = torch.from_numpy((yaw - sim._target.angles[:, 0]) / sim.limits.rotation_step)
+        action[:, :3] = torch.from_numpy((to - sim._tool.target) / robot.POSITION_STEP)
+        action[:, 5] = torch.from_numpy((yaw - sim._target_angles[:, 0]) / robot.ROTATION_STEP)
         action[:, 6] = gripper
         sim.step(action)
 
@@ -91,7 +92,7 @@ def test_a_box_is_grasped_lifted_shaken_and_held(make: Make, robot: str) -> None
     assert (states["cube_grasped"] == 1).all() and (states["cube_ever_lifted"] == 1).all()
     assert (states["cube_ever_released"] == 0).all()
     held = states["cube_from_eef"]
-    yaw = sim._target.angles[:, 0]
+    yaw = sim._target_angles[:, 0]
     for sign in (1, -1, 1, -1):
         move(sim, place + [0, 0.04 * sign, 0], yaw, -1, 3)
     move(sim, place, yaw, -1, 40)
@@ -222,8 +223,8 @@ def test_tool_pose_is_that_of_the_kinematics_while_moving(make: Make) -> None:
         for i in range(N):
             data = sim._batch.get_data(i)
             mujoco.mj_forward(sim.model, data)
-            assert np.abs(data.site_xpos[sim._tool] - sim._tool_pos[i]).max() < 5e-4
-            assert abs(data.xquat[sim._hand] @ sim._tool_quat[i]) > 1 - 1e-5
+            assert np.abs(data.site_xpos[sim._tool_site] - sim._tool.pos[i]).max() < 5e-4
+            assert abs(data.xquat[sim._hand] @ sim._tool.quat[i]) > 1 - 1e-5
 
 
 def test_the_arm_follows_its_target_and_stays_out_of_the_table(make: Make) -> None:

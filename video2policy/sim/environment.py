@@ -21,13 +21,17 @@ class TaskError(ValueError):
 class Environment:
     """Steps `sim.n_envs` episodes of `task`; finished ones restart by themselves.
 
-    Episodes last `sim.horizon` steps and do not end on success: staying successful pays.
+    Episodes last `sim.horizon` steps and do not end on success: staying successful pays. With `record`, each
+    step's info has the simulator's states as they were before any task code saw them.
     """
 
-    def __init__(self, sim: Simulator, task: Task, success_weight: float = SUCCESS_WEIGHT) -> None:
+    def __init__(
+        self, sim: Simulator, task: Task, success_weight: float = SUCCESS_WEIGHT, record: bool = False
+    ) -> None:
         self.sim = sim
         self.task = task
         self.success_weight = success_weight
+        self.record = record
         self.observation_size = int(task.get_observation_space())
 
     def reset(self) -> torch.Tensor:
@@ -50,13 +54,13 @@ class Environment:
             Observations (n, d), after the reset where an episode ended; training rewards (n,), the task's
             reward plus `success_weight` where it succeeds; done (n,) bool; and info: "time_outs" (n,) bool,
             "success" (n,) bool (the generated success), "components" of the reward by name, (n,) each, and
-            "raw_states", the simulator's states before any task code saw them.
+            "raw_states", the simulator's states, when they are recorded.
 
         Raises:
             TaskError: when the task's code returns a wrong shape or a number that is not finite.
         """
         self.sim.step(actions)
-        raw, states = self.sim.states(), self.sim.states()
+        raw, states = self.sim.states() if self.record else {}, self.sim.states()
         observation = self._observe(states)
         success = self._vector("compute_success", self.task.compute_success(states)).bool()
         reward, components = self.task.compute_reward(actions, states)
@@ -93,7 +97,7 @@ class Environment:
         if missing:
             raise TaskError(f"compute_observation_key names {missing[0]!r}, which is not a state")
         n = self.sim.n_envs
-        parts = [states[key].reshape(n, -1) for key in keys]
+        parts = [states[key] if states[key].dim() == 2 else states[key].reshape(n, -1) for key in keys]
         observation = torch.cat(parts, dim=1).float()
         if observation.shape[1] != self.observation_size:
             raise TaskError(

@@ -3,9 +3,9 @@
 Bit-identical at any number of threads. One control step is five physics steps (20 Hz).
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import mujoco
 import numpy as np
@@ -13,9 +13,10 @@ import torch
 from mujoco.batch import Batch
 from numpy.typing import NDArray
 
-from video2policy import mjcf, task
+from video2policy import mjcf
 from video2policy.scene import Scene
 from video2policy.sim import robot as arms
+from video2policy.sim import states
 from video2policy.sim.base import CAMERAS, Kind, States
 from video2policy.task import Poses
 
@@ -37,12 +38,6 @@ PENETRATION = 1e-3
 """Metres of overlap at reset that are left to the solver."""
 RAISE = 0.004
 SETTLE_STEPS = 60
-
-LIFTED = 0.02
-"""Metres above its start, while grasped, from which an object counts as lifted."""
-
-POSTURE = 0.05 * np.array([0, 0, 1.0, 0, 1.0, 0, 0])
-"""Pull per step on the joints that a tool pose leaves free (the elbow) towards home."""
 
 
 class MujocoSim:
@@ -74,7 +69,6 @@ class MujocoSim:
         self.object_sizes: Mapping[str, Sequence[float]] = {
             shape.name: tuple(map(float, shape.size)) for shape in self._shapes
         }
-        self.limits = arms.Limits()
         self._rng = np.random.default_rng(seed)
         self._pool = np.zeros((0, len(self._shapes), 7), dtype=np.float32)
 
@@ -86,38 +80,37 @@ class MujocoSim:
         self._ctrl = self._batch.bind("ctrl")
         self._site, self._xquat = self._batch.bind("site_xpos"), self._batch.bind("xquat")
         self._sensors = self._batch.bind("sensordata")
-        self._tool = model.site(f"{mjcf.GRIPPER}tool").id
+        self._tool_site = model.site(f"{mjcf.GRIPPER}tool").id
         self._hand = model.body(f"{mjcf.GRIPPER}hand").id
         self._bodies = np.array([model.body(mjcf.body_name(name)).id for name in self.object_names])
         count = len(self.object_names)
         self._n_arm = model.nv - 2 - 6 * count
         self._has_arm = robot != "floating"
-        self._poses = arms.PandaPoses(model, self._tool, self._hand) if self._has_arm else None
+        self._poses = arms.PandaPoses(model, self._tool_site, self._hand) if self._has_arm else None
         self._home = self._start_joints(np.array([[HOME_X, 0, LOWEST_HOME]]))[0]
-        self._contacts = _ContactColumns(model, self.object_names)
-        self._layout = _Layout(self.object_names)
-        self._buffer = np.zeros((n_envs, self._layout.width), dtype=np.float32)
-        self._robot_columns = self._layout.robot(self._buffer)
-        self._object_columns = self._layout.objects(self._buffer)
-        self._pair_columns = self._layout.pairs(self._buffer)
-        self._object_columns["size"][:] = [self.object_sizes[name] for name in self.object_names]
+        self._anchors, self._axes = self._batch.bind("xanchor"), self._batch.bind("xaxis")
+        self._contacts = states.Contacts.of(model, self.object_names)
+        self._buffer = states.Buffer(n_envs, self.object_names)
+        self._buffer.objects.size[:] = [self.object_sizes[name] for name in self.object_names]
+        self._joints = states.Bodies(self._qpos, self._qvel, self._n_arm + 2)
         self._floor_heights = np.array([shape.rest_height for shape in self._shapes])
         self._tops = np.array([shape.top for shape in self._shapes])
 
+        self._all = np.arange(n_envs, dtype=np.int32)
         self.elapsed = np.zeros(n_envs, dtype=np.int64)
         self.failed = np.zeros(n_envs, dtype=bool)
         self._diverged = self._batch.warning[:, int(mujoco.mjtWarning.mjWARN_BADQPOS) :, 1]
         self._diverged_before = self._diverged.copy()
-        self._target = arms.Target(np.zeros((n_envs, 3)), np.zeros((n_envs, 3)), np.zeros(n_envs))
-        self._tool_pos, self._tool_quat = np.zeros((n_envs, 3)), np.tile(arms.TOOL_DOWN, (n_envs, 1))
-        self._jacobian = np.zeros((n_envs, 6, self._n_arm))
-        self._tool_velocity = np.zeros((n_envs, 3))
-        self._start_pos = np.zeros((n_envs, count, 3))
-        self._start_quat = np.zeros((n_envs, count, 4))
-        self._last_quat = np.zeros((n_envs, count, 4))
-        self._turn = np.zeros((n_envs, count))
-        self._lifted = np.zeros((n_envs, count), dtype=bool)
-        self._released = np.zeros((n_envs, count), dtype=bool)
+        self._target_angles = np.zeros((n_envs, 3))
+        self._tool = states.Tool(
+            pos=np.zeros((n_envs, 3)),
+            quat=np.tile(arms.TOOL_DOWN, (n_envs, 1)),
+            velocity=np.zeros((n_envs, 3)),
+            target=np.zeros((n_envs, 3)),
+            finger=np.zeros(n_envs),
+        )
+        self._jacobians = np.zeros((n_envs, 6, self._n_arm))
+        self._memory = states.Memory.empty(n_envs, count)
         self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
 
     # ---------------------------------------------------------------- reset
@@ -174,18 +167,13 @@ class MujocoSim:
 
         self.elapsed[ids] = 0
         self.failed[ids] = False
-        tool = self._site[ids, self._tool]
-        self._tool_pos[ids], self._tool_quat[ids] = tool, self._xquat[ids, self._hand]
-        self._tool_velocity[ids] = 0
-        if self._has_arm:
-            self._jacobian[ids] = self._arm_jacobian(tool, ids)
-        self._target.pos[ids] = np.clip(tool, self.limits.low, self.limits.high)
-        self._target.angles[ids] = 0
-        self._target.finger[ids] = arms.MAX_OPENING / 2
-        self._start_pos[ids], self._start_quat[ids] = self._object_poses(ids)
-        self._last_quat[ids] = self._start_quat[ids]
-        self._turn[ids] = 0
-        self._lifted[ids] = self._released[ids] = False
+        self._locate_tool(ids, 0.0)
+        tool = self._tool
+        tool.velocity[ids] = 0
+        tool.target[ids] = np.clip(tool.pos[ids], arms.LOW, arms.HIGH)
+        tool.finger[ids] = arms.MAX_OPENING / 2
+        self._target_angles[ids] = 0
+        states.begin(ids, self._joints, self._memory)
         self._write(ids)
 
     def _checked(self, ids: NDArray, poses: Poses) -> Array:
@@ -241,14 +229,15 @@ class MujocoSim:
         heights = self._qpos[ids][:, first + 2 :: 7]
         moved = np.abs(heights - self._floor_heights).max(1) > 0.002
         for _ in range(150):
-            deep = ids[(self._contacts.between(self._sensors[ids]) < -PENETRATION).any(1)]
+            overlap = self._sensors[ids][:, self._contacts.pairs] < -PENETRATION
+            deep = ids[overlap.any(axis=1)]
             if len(deep) == 0:
                 break
-            pairs = self._contacts.between(self._sensors[deep]) < -PENETRATION
-            for row, pair in zip(deep, pairs, strict=True):
-                for a, b in np.array(self._contacts.pairs)[pair]:
+            for row, pairs in zip(deep, overlap[overlap.any(axis=1)], strict=True):
+                for a, b in itertools.compress(itertools.permutations(range(len(self._shapes)), 2), pairs):
                     columns = [first + 7 * i + 2 for i in (a, b)]
-                    self._qpos[row, max(columns, key=lambda c: self._qpos[row, c])] += RAISE
+                    if a < b:
+                        self._qpos[row, max(columns, key=lambda c: self._qpos[row, c])] += RAISE
             moved |= np.isin(ids, deep)
             self._batch.forward(ids=deep, stage=POSITION)
         else:
@@ -267,117 +256,75 @@ class MujocoSim:
 
     def step(self, actions: torch.Tensor) -> None:
         """Advance all environments by one control step; actions (n_envs, 7), clipped to [-1, 1]."""
-        clipped = np.clip(np.asarray(actions.detach(), dtype=float), -1, 1)
-        self._target.move(clipped, self._tool_pos, self.limits)
+        tool = self._tool
+        wanted = np.asarray(actions.detach(), dtype=float)
+        arms.move_target(wanted, tool.pos, tool.target, self._target_angles, tool.finger)
         if self._has_arm:
-            self._ctrl[:, : self._n_arm] = self._arm_command()
+            arms.command_arm(
+                tool.target,
+                self._target_angles,
+                tool.pos,
+                tool.quat,
+                self._jacobians,
+                self._qpos,
+                self._home,
+                self._ctrl,
+            )
         else:
-            self._ctrl[:, :3] = self._target.pos
-            self._ctrl[:, 3:6] = self._target.angles
-        self._ctrl[:, self._n_arm :] = self._target.finger[:, None]
-        before = self._tool_pos.copy()
+            self._ctrl[:, :3], self._ctrl[:, 3:6] = tool.target, self._target_angles
+        self._ctrl[:, self._n_arm :] = tool.finger[:, None]
+        before = tool.pos.copy()
         self._batch.step(nstep=SUBSTEPS)
         self.elapsed += 1
-        self._locate_tool()
-        self._tool_velocity = (self._tool_pos - before) / self.control_step
-        self._remember()
-        self._write(slice(None))
-
-    def _arm_command(self) -> Array:
-        """Joint positions (n, 7) one damped least-squares step nearer to the target."""
-        turn = arms.rotation_error(self._target.quat(), self._tool_quat)
-        error = np.concatenate([self._target.pos - self._tool_pos, turn], axis=1)
-        joints = self._qpos[:, : self._n_arm]
-        return joints + arms.joint_step(self._jacobian, error, POSTURE * (self._home - joints))
-
-    def _locate_tool(self) -> None:
-        """The tool's pose and Jacobian now.
-
-        After a step, MuJoCo's derived fields describe the state before the last substep. Computing them anew
-        costs a tenth of the speed, most of it collision detection; one step along the velocities gives the
-        tool's pose to 0.1 mm. Contacts stay 10 ms old.
-        """
-        if not self._has_arm:
-            self._tool_pos = self._qpos[:, :3].copy()
-            self._tool_quat = arms.tool_quat(self._qpos[:, 3:6])
-            return
-        tool = self._site[:, self._tool]
-        self._jacobian = self._arm_jacobian(tool)
-        moved = (self._jacobian @ self._qvel[:, : self._n_arm, None])[..., 0] * mjcf.TIMESTEP
-        self._tool_pos = tool + moved[:, :3]
-        self._tool_quat = arms.rotate(self._xquat[:, self._hand], moved[:, 3:])
-
-    def _arm_jacobian(self, points: Array, ids: NDArray | None = None) -> Array:
-        """Jacobian (k, 6, joints) of points (k, 3) on the hand, at the current state."""
-        translation, rotation = self._batch.jac(self._hand, points, ids)
-        return np.concatenate([translation[:, :, : self._n_arm], rotation[:, :, : self._n_arm]], axis=1)
-
-    def _remember(self) -> None:
-        """Update what `states` remember over an episode."""
-        pos, quat = self._object_poses(slice(None))
-        step = arms.multiply(quat, arms.conjugate(self._last_quat))
-        twist = 2 * np.arctan2(step[..., 3], step[..., 0])
-        self._turn += (twist + np.pi) % (2 * np.pi) - np.pi
-        self._last_quat = quat
-        touched, grasped = self._contacts.gripper(self._sensors)
-        self._lifted |= grasped & (pos[..., 2] - self._start_pos[..., 2] > LIFTED)
-        self._released |= self._lifted & ~touched
+        self._locate_tool(self._all, mjcf.TIMESTEP)
+        np.divide(tool.pos - before, self.control_step, out=tool.velocity)
+        states.remember(self._joints, self._sensors, self._contacts, self._memory)
         # MuJoCo resets a simulation that diverges by itself and only counts it.
         self.failed = (self._diverged > self._diverged_before).any(axis=1)
         self._diverged_before[:] = self._diverged
+        self._write(self._all)
 
-    def _object_poses(self, rows: slice | NDArray) -> tuple[Array, Array]:
-        """Positions (k, objects, 3) and unit quaternions (k, objects, 4)."""
-        poses = self._qpos[rows, self._n_arm + 2 :].reshape(-1, len(self.object_names), 7)
-        quat = poses[..., 3:]
-        return poses[..., :3], quat / np.sqrt(np.einsum("...i,...i->...", quat, quat))[..., None]
+    def _locate_tool(self, rows: NDArray[np.int32], seconds: float) -> None:
+        """The tool's pose and Jacobian, `seconds` after MuJoCo's derived fields."""
+        tool = self._tool
+        if not self._has_arm:
+            arms.locate_hand(rows, self._qpos, tool.pos, tool.quat)
+            return
+        arms.locate_tool(
+            rows,
+            seconds,
+            self._site[:, self._tool_site],
+            self._xquat[:, self._hand],
+            self._anchors,
+            self._axes,
+            self._qvel,
+            tool.pos,
+            tool.quat,
+            self._jacobians,
+        )
 
     # ---------------------------------------------------------------- states
 
     def states(self) -> States:
         """Fresh tensors, one per key of `video2policy.task.state_widths`."""
-        return self._layout.tensors(self._buffer.copy())
+        return self._buffer.tensors()
 
-    def _write(self, rows: slice | NDArray) -> None:
+    def _write(self, rows: NDArray[np.int32]) -> None:
         """Bring the given rows of the buffer behind `states` up to date."""
-        robot, objects = self._robot_columns, self._object_columns
-        tool, tool_quat = self._tool_pos[rows], self._tool_quat[rows]
-        pos, quat = self._object_poses(rows)
-        n, count = pos.shape[:2]
-        matrix = arms.matrices(np.concatenate([tool_quat[:, None], quat], axis=1))
-        rot6d = matrix[..., :2].swapaxes(-1, -2).reshape(n, count + 1, 6)
-
-        robot["eef_pos"][rows] = tool
-        robot["eef_quat"][rows] = tool_quat
-        robot["eef_rot6d"][rows] = rot6d[:, 0]
-        robot["eef_vel_linear"][rows] = self._tool_velocity[rows]
-        robot["target_error"][rows] = self._target.pos[rows] - tool
-        robot["gripper_opening"][rows, 0] = self._qpos[rows, self._n_arm] + self._qpos[rows, self._n_arm + 1]
-        robot["gripper_command"][rows, 0] = 2 * self._target.finger[rows]
-        robot["time_left"][rows, 0] = 1 - self.elapsed[rows] / self.horizon
-
-        sensors = self._sensors[rows]
-        touched, grasped = self._contacts.gripper(sensors)
-        velocity = self._qvel[rows, self._n_arm + 2 :].reshape(n, count, 6)
-        start = self._start_pos[rows]
-        objects["pos"][rows] = pos
-        objects["quat"][rows] = quat
-        objects["rot6d"][rows] = rot6d[:, 1:]
-        objects["vel_linear"][rows] = velocity[..., :3]
-        objects["vel_angular"][rows] = (matrix[:, 1:] @ velocity[..., 3:, None])[..., 0]
-        objects["init_pos"][rows] = start
-        objects["init_quat"][rows] = self._start_quat[rows]
-        objects["from_eef"][rows] = (pos - tool[:, None]) @ matrix[:, 0]
-        objects["displacement"][rows] = pos - start
-        objects["up"][rows, :, 0] = matrix[:, 1:, 2, 2]
-        objects["contact_gripper"][rows, :, 0] = touched
-        objects["contact_table"][rows, :, 0] = self._contacts.table(sensors)
-        objects["grasped"][rows, :, 0] = grasped
-        objects["ever_lifted"][rows, :, 0] = self._lifted[rows]
-        objects["ever_released"][rows, :, 0] = self._released[rows]
-        objects["turn"][rows, :, 0] = self._turn[rows]
-        if count > 1:
-            self._pair_columns[rows] = self._contacts.both_ways(sensors)
+        buffer = self._buffer
+        states.write(
+            rows,
+            self._tool,
+            self.elapsed,
+            self.horizon,
+            self._joints,
+            self._sensors,
+            self._contacts,
+            self._memory,
+            buffer.robot,
+            buffer.objects,
+            buffer.pairs,
+        )
 
     # ---------------------------------------------------------------- images
 
@@ -432,81 +379,3 @@ class MujocoSim:
         for renderer in self._renderers.values():
             renderer.close()
         self._renderers.clear()
-
-
-class _ContactColumns:
-    """Where in `sensordata` (n, m) which contact is; a sensor is the deepest distance, 0 without contact."""
-
-    def __init__(self, model: mujoco.MjModel, names: Sequence[str]) -> None:
-        def columns(part: str) -> NDArray[np.int64]:
-            return np.array([model.sensor(mjcf.sensor_name(name, part)).adr[0] for name in names])
-
-        self._left, self._right = columns("left_finger"), columns("right_finger")
-        self._hand, self._table = columns("hand"), columns("table")
-        self.pairs = [(a, b) for b in range(len(names)) for a in range(b)]
-        self._between = np.array(
-            [model.sensor(mjcf.sensor_name(names[a], names[b])).adr[0] for a, b in self.pairs], dtype=int
-        )
-        order = [(a, b) for a in range(len(names)) for b in range(len(names)) if a != b]
-        self._both_ways = np.array(
-            [self._between[self.pairs.index((min(p), max(p)))] for p in order], dtype=int
-        )
-
-    def gripper(self, sensors: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Per object (n, objects): touched by the hand or a finger; touched by both fingers."""
-        touched = sensors[:, self._hand] < 0
-        grasped = (sensors[:, self._left] < 0) & (sensors[:, self._right] < 0)
-        return touched, grasped
-
-    def table(self, sensors: Array) -> NDArray[np.bool_]:
-        """Per object (n, objects): touches the table."""
-        return sensors[:, self._table] < 0
-
-    def between(self, sensors: Array) -> Array:
-        """Deepest distance per pair of objects (n, pairs), negative where they overlap."""
-        return sensors[:, self._between]
-
-    def both_ways(self, sensors: Array) -> NDArray[np.bool_]:
-        """Contact per ordered pair of objects, (n, ordered pairs)."""
-        return sensors[:, self._both_ways] < 0
-
-
-class _Layout:
-    """All states of a batch in one float32 array (n, width), so that copies and tensors cost little."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        widths = task.state_widths(names)
-        self._count = len(names)
-        self._keys = list(widths)
-        self._widths = list(widths.values())
-        self.width = sum(self._widths)
-        self._robot = sum(task.ROBOT_STATES.values())
-        self._object = sum(task.OBJECT_STATES.values())
-
-    def robot(self, buffer: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Robot states as views (n, width)."""
-        return _views(buffer[:, : self._robot], task.ROBOT_STATES)
-
-    def objects(self, buffer: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Object states as views (n, objects, width)."""
-        block = buffer[:, self._robot : self._robot + self._count * self._object]
-        return _views(block.reshape(len(buffer), self._count, self._object), task.OBJECT_STATES)
-
-    def pairs(self, buffer: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Contacts between objects as a view (n, ordered pairs)."""
-        return buffer[:, self._robot + self._count * self._object :]
-
-    def tensors(self, buffer: NDArray[np.float32]) -> States:
-        """States by name; width 1 becomes shape (n,)."""
-        parts = torch.from_numpy(buffer).split(self._widths, dim=1)
-        return {
-            key: part if width > 1 else part[:, 0]
-            for key, width, part in zip(self._keys, self._widths, parts, strict=True)
-        }
-
-
-def _views(array: NDArray[Any], widths: dict[str, int]) -> dict[str, NDArray[Any]]:
-    ends = np.cumsum(list(widths.values()))
-    return {
-        key: array[..., end - width : end] for (key, width), end in zip(widths.items(), ends, strict=True)
-    }

@@ -1,153 +1,265 @@
-"""What both robots share: action limits, the persistent target of the tool, and batched inverse kinematics.
+"""The robot's side of a control step: the tool's persistent target, inverse kinematics, the tool's pose.
 
-Arrays are float64 with leading dimension n (environments); quaternions wxyz; angles in radians.
+The functions marked `compiled` run for every environment at every step: numba compiles them once per machine
+(numpy's cost per call, over a hundred small calls a step, was half of the physics'). Arrays are float64 with
+leading dimension n (environments); quaternions wxyz; angles in radians; world frame, metres.
 """
 
-from dataclasses import dataclass
+import math
+from typing import Any
 
 import mujoco
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Quat = tuple[float, float, float, float]
+
+compiled = numba.njit(cache=True, error_model="numpy")
 
 TOOL_DOWN = np.array([0.0, 1.0, 0.0, 0.0])
 """Orientation of the tool that points straight down, fingers across y."""
 
 MAX_OPENING = 0.08
 
-SHOULDER_HEIGHT, WRIST_ABOVE_TOOL, WRIST_BEFORE_TOOL = 0.333, 0.2104, 0.088
+BASE_X, SHOULDER_HEIGHT, WRIST_ABOVE_TOOL, WRIST_BEFORE_TOOL = -0.55, 0.333, 0.2104, 0.088
 """Panda, metres; the wrist (axis 6) while the tool points down."""
 
+# What one action of 1 does, and where the tool's target may be.
+POSITION_STEP = 0.02
+"""Metres per control step."""
+ROTATION_STEP = 0.05
+"""Radians per control step."""
+FINGER_STEP = 0.01
+"""Metres per finger and control step."""
+LEAD = 0.06
+"""Metres by which the target may run ahead of the tool, per axis: bounds the force on what it touches."""
+LOW, HIGH = (-0.22, -0.28, 0.012), (0.22, 0.28, 0.45)
+MAX_YAW, MAX_TILT = 2.0, 0.25
+TILT_KEPT = 0.75
+"""Part of the tilt that is left after a step: without action the tool comes upright again. Noise in the
+actions would otherwise leave it tilted most of the time, and knock over what it reaches for."""
+REACH = 0.66
+"""Metres from the Panda's shoulder to its wrist: 5 cm less than its straight arm, which is singular."""
 
-@dataclass(frozen=True)
-class Limits:
-    """What one action of 1 does, and where the target of the tool may be."""
+DAMPING = 1e-3
+MAX_JOINT_STEP = 0.35
+HOME_PULL = np.array([0, 0, 0.05, 0, 0.05, 0, 0])
+"""Part of the way home per step for the joints that a tool pose leaves free (the elbow)."""
 
-    position_step: float = 0.02
-    """Metres per control step."""
-    rotation_step: float = 0.05
-    """Radians per control step."""
-    finger_step: float = 0.01
-    """Metres per finger and control step."""
-    lead: float = 0.06
-    """Metres by which the target may run ahead of the tool, per axis: bounds the force on what it touches."""
-    low: tuple[float, float, float] = (-0.22, -0.28, 0.012)
-    high: tuple[float, float, float] = (0.22, 0.28, 0.45)
-    yaw: float = 2.0
-    tilt: float = 0.25
-    tilt_kept: float = 0.75
-    """Part of the tilt that is left after a step: without action the tool comes upright again. Noise in the
-    actions would otherwise leave it tilted most of the time, and knock over what it reaches for."""
-    base: tuple[float, float] = (-0.55, 0.0)
-    reach: float = 0.66
-    """Metres from the Panda's shoulder to its wrist: 5 cm less than its straight arm, which is singular."""
-
-    def within_reach(self, pos: Array) -> Array:
-        """Positions (n, 3) of the tool pointing down, drawn towards the base where the arm cannot follow."""
-        height = pos[:, 2] + WRIST_ABOVE_TOOL - SHOULDER_HEIGHT
-        radius = WRIST_BEFORE_TOOL + np.sqrt(np.maximum(self.reach**2 - height**2, 0.01))
-        offset = pos[:, :2] - self.base
-        shrink = np.minimum(1, radius / np.maximum(np.linalg.norm(offset, axis=1), 1e-6))
-        result = pos.copy()
-        result[:, :2] = offset * shrink[:, None] + self.base
-        return result
+# ---------------------------------------------------------------- rotations
 
 
-@dataclass
-class Target:
-    """Where the tool should be: it persists between actions, so that small actions add up."""
-
-    pos: Array  # (n, 3) metres
-    angles: Array  # (n, 3) yaw, pitch, roll
-    finger: Array  # (n,) metres per finger
-
-    def move(self, actions: Array, tool_pos: Array, limits: Limits) -> None:
-        """Apply actions (n, 7) in [-1, 1]; the target stays near the tool and in the workspace."""
-        pos = self.pos + limits.position_step * actions[:, :3]
-        pos = np.clip(pos, tool_pos - limits.lead, tool_pos + limits.lead)
-        self.pos = limits.within_reach(np.clip(pos, limits.low, limits.high))
-        bound = np.array([limits.yaw, limits.tilt, limits.tilt])
-        kept = np.array([1, limits.tilt_kept, limits.tilt_kept])
-        self.angles = np.clip(
-            kept * self.angles + limits.rotation_step * actions[:, [5, 4, 3]], -bound, bound
-        )
-        self.finger = np.clip(self.finger + limits.finger_step * actions[:, 6], 0, MAX_OPENING / 2)
-
-    def quat(self) -> Array:
-        """Orientation (n, 4) of the target."""
-        return tool_quat(self.angles)
+@compiled
+def multiply(a: Any, b: Any) -> Quat:
+    """Hamilton product of two quaternions (4,): the rotation `b`, then `a`."""
+    return (
+        a[0] * b[0] - a[1] * b[1] - a[2] * b[2] - a[3] * b[3],
+        a[0] * b[1] + a[1] * b[0] + a[2] * b[3] - a[3] * b[2],
+        a[0] * b[2] - a[1] * b[3] + a[2] * b[0] + a[3] * b[1],
+        a[0] * b[3] + a[1] * b[2] - a[2] * b[1] + a[3] * b[0],
+    )
 
 
-def tool_quat(angles: Array) -> Array:
-    """Orientation (n, 4) of the tool for yaw, pitch and roll (n, 3): about z, y, x, then pointing down."""
-    half = angles / 2
-    (cz, cy, cx), (sz, sy, sx) = np.cos(half).T, np.sin(half).T
-    result = np.empty((len(angles), 4))
+@compiled
+def unit(q: Any) -> Quat:
+    """The quaternion (4,) at length one."""
+    length = math.sqrt(q[0] ** 2 + q[1] ** 2 + q[2] ** 2 + q[3] ** 2)
+    return q[0] / length, q[1] / length, q[2] / length, q[3] / length
+
+
+@compiled
+def matrix(q: Any) -> tuple[tuple[float, float, float], ...]:
+    """Rows of the rotation matrix of a unit quaternion (4,)."""
+    w, x, y, z = q[0], q[1], q[2], q[3]
+    return (
+        (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
+        (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
+        (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
+    )
+
+
+@compiled
+def tool_quat(yaw: float, pitch: float, roll: float) -> Quat:
+    """Orientation of the tool turned about z, y and x from where it points straight down."""
+    cz, cy, cx = math.cos(yaw / 2), math.cos(pitch / 2), math.cos(roll / 2)
+    sz, sy, sx = math.sin(yaw / 2), math.sin(pitch / 2), math.sin(roll / 2)
     # Rz Ry Rx = (w, x, y, z); times TOOL_DOWN = (-x, w, z, -y)
-    result[:, 0] = sz * sy * cx - cz * cy * sx
-    result[:, 1] = cz * cy * cx + sz * sy * sx
-    result[:, 2] = sz * cy * cx - cz * sy * sx
-    result[:, 3] = -(cz * sy * cx + sz * cy * sx)
-    return result
+    return (
+        sz * sy * cx - cz * cy * sx,
+        cz * cy * cx + sz * sy * sx,
+        sz * cy * cx - cz * sy * sx,
+        -(cz * sy * cx + sz * cy * sx),
+    )
 
 
-def rotate(q: Array, vector: Array) -> Array:
-    """Unit quaternions (n, 4) turned by small rotation vectors (n, 3) in the world frame."""
-    step = np.concatenate([np.ones((len(q), 1)), vector / 2], axis=1)
-    turned = multiply(step, q)
-    return turned / np.linalg.norm(turned, axis=1, keepdims=True)
+@compiled
+def rotate(q: Any, x: float, y: float, z: float) -> Quat:
+    """A unit quaternion (4,) turned by a small rotation vector in the world frame."""
+    return unit(multiply((1.0, x / 2, y / 2, z / 2), q))
 
 
-def multiply(a: Array, b: Array) -> Array:
-    """Hamilton product of quaternions (..., 4): the rotation `b`, then `a`."""
-    aw, ax, ay, az = (a[..., i] for i in range(4))
-    bw, bx, by, bz = (b[..., i] for i in range(4))
-    result = np.empty(np.broadcast_shapes(a.shape, b.shape))
-    result[..., 0] = aw * bw - ax * bx - ay * by - az * bz
-    result[..., 1] = aw * bx + ax * bw + ay * bz - az * by
-    result[..., 2] = aw * by - ax * bz + ay * bw + az * bx
-    result[..., 3] = aw * bz + ax * by - ay * bx + az * bw
-    return result
+@compiled
+def rotation_error(wanted: Any, current: Any) -> tuple[float, float, float]:
+    """Rotation vector, to first order, that turns the quaternion `current` (4,) into `wanted` (4,)."""
+    error = multiply(wanted, (current[0], -current[1], -current[2], -current[3]))
+    sign = 2.0 if error[0] >= 0 else -2.0
+    return sign * error[1], sign * error[2], sign * error[3]
 
 
-def conjugate(q: Array) -> Array:
-    """The inverse of unit quaternions (..., 4)."""
-    return q * np.array([1.0, -1.0, -1.0, -1.0])
+# ---------------------------------------------------------------- the target
 
 
-def matrices(q: Array) -> Array:
-    """Rotation matrices (..., 3, 3) of unit quaternions (..., 4)."""
-    products = 2 * q[..., :, None] * q[..., None, :]
-    xx, yy, zz = (products[..., i, i] for i in (1, 2, 3))
-    xy, xz, yz = products[..., 1, 2], products[..., 1, 3], products[..., 2, 3]
-    wx, wy, wz = (products[..., 0, i] for i in (1, 2, 3))
-    result = np.empty((*q.shape[:-1], 3, 3))
-    result[..., 0, 0], result[..., 0, 1], result[..., 0, 2] = 1 - yy - zz, xy - wz, xz + wy
-    result[..., 1, 0], result[..., 1, 1], result[..., 1, 2] = xy + wz, 1 - xx - zz, yz - wx
-    result[..., 2, 0], result[..., 2, 1], result[..., 2, 2] = xz - wy, yz + wx, 1 - xx - yy
-    return result
+@compiled
+def _clip(value: float, low: float, high: float) -> float:
+    return min(max(value, low), high)
 
 
-def rotation_error(wanted: Array, current: Array) -> Array:
-    """Rotation vector (n, 3), to first order, that turns `current` (n, 4) into `wanted` (n, 4)."""
-    error = multiply(wanted, conjugate(current))
-    return 2 * np.sign(error[:, :1]) * error[:, 1:]
+@compiled
+def move_target(actions: Array, tool_pos: Array, pos: Array, angles: Array, finger: Array) -> None:
+    """Apply actions (n, 7), clipped to [-1, 1], to the target, in place.
 
-
-def joint_step(
-    jacobian: Array, error: Array, posture: Array, damping: float = 1e-3, limit: float = 0.35
-) -> Array:
-    """Damped least squares (Wampler 1986): the joint step (n, j) that reduces a pose error (n, 6).
-
-    `jacobian` is (n, 6, j), position rows first; `posture` (n, j) is added (a pull towards a comfortable
-    posture) and each joint's step is bounded by `limit`.
+    The target persists between actions, so that small actions add up: `pos` (n, 3), `angles` (n, 3) yaw,
+    pitch and roll, `finger` (n,) metres per finger. It stays near the tool (n, 3), in the workspace and where
+    the arm can follow.
     """
-    transposed = jacobian.transpose(0, 2, 1)
-    system = jacobian @ transposed
-    system[:, range(6), range(6)] += damping
-    step = (transposed @ np.linalg.solve(system, error[..., None]))[..., 0]
-    return np.clip(step + posture, -limit, limit)
+    for i in range(len(actions)):
+        for axis in range(3):
+            wanted = pos[i, axis] + POSITION_STEP * _clip(actions[i, axis], -1.0, 1.0)
+            wanted = _clip(wanted, tool_pos[i, axis] - LEAD, tool_pos[i, axis] + LEAD)
+            pos[i, axis] = _clip(wanted, LOW[axis], HIGH[axis])
+        height = pos[i, 2] + WRIST_ABOVE_TOOL - SHOULDER_HEIGHT
+        radius = WRIST_BEFORE_TOOL + math.sqrt(max(REACH**2 - height**2, 0.01))
+        x, y = pos[i, 0] - BASE_X, pos[i, 1]
+        shrink = min(1.0, radius / max(math.hypot(x, y), 1e-6))
+        pos[i, 0], pos[i, 1] = x * shrink + BASE_X, y * shrink
+        for axis in range(3):
+            kept, bound = (1.0, MAX_YAW) if axis == 0 else (TILT_KEPT, MAX_TILT)
+            turned = kept * angles[i, axis] + ROTATION_STEP * _clip(actions[i, 5 - axis], -1.0, 1.0)
+            angles[i, axis] = _clip(turned, -bound, bound)
+        opened = finger[i] + FINGER_STEP * _clip(actions[i, 6], -1.0, 1.0)
+        finger[i] = _clip(opened, 0.0, MAX_OPENING / 2)
+
+
+# ---------------------------------------------------------------- the arm
+
+
+@compiled
+def joint_step(jacobian: Array, error: Array, step: Array) -> None:
+    """Damped least squares (Wampler 1986): writes the joint step (j,) that reduces a pose error (6,).
+
+    `jacobian` is (6, j), position rows first; each joint's step is bounded.
+    """
+    n = jacobian.shape[1]
+    factor = np.empty((6, 6))  # Cholesky factor of J J^T + damping
+    solved = np.empty(6)
+    for a in range(6):
+        for b in range(a + 1):
+            value = DAMPING if a == b else 0.0
+            for j in range(n):
+                value += jacobian[a, j] * jacobian[b, j]
+            for c in range(b):
+                value -= factor[a, c] * factor[b, c]
+            factor[a, b] = math.sqrt(value) if a == b else value / factor[b, b]
+        value = error[a]
+        for c in range(a):
+            value -= factor[a, c] * solved[c]
+        solved[a] = value / factor[a, a]
+    for a in range(5, -1, -1):
+        value = solved[a]
+        for c in range(a + 1, 6):
+            value -= factor[c, a] * solved[c]
+        solved[a] = value / factor[a, a]
+    for j in range(n):
+        value = 0.0
+        for a in range(6):
+            value += jacobian[a, j] * solved[a]
+        step[j] = _clip(value, -MAX_JOINT_STEP, MAX_JOINT_STEP)
+
+
+@compiled
+def _jacobian(anchors: Array, axes: Array, point: Array, jacobian: Array) -> None:
+    """Writes the Jacobian (6, j) of a point (3,) on the hand from its hinges' anchors and axes (j, 3)."""
+    for j in range(jacobian.shape[1]):
+        x, y, z = point[0] - anchors[j, 0], point[1] - anchors[j, 1], point[2] - anchors[j, 2]
+        a, b, c = axes[j, 0], axes[j, 1], axes[j, 2]
+        jacobian[0, j], jacobian[1, j], jacobian[2, j] = b * z - c * y, c * x - a * z, a * y - b * x
+        jacobian[3, j], jacobian[4, j], jacobian[5, j] = a, b, c
+
+
+@compiled
+def command_arm(
+    pos: Array,
+    angles: Array,
+    tool_pos: Array,
+    quat: Array,
+    jacobians: Array,
+    qpos: Array,
+    home: Array,
+    ctrl: Array,
+) -> None:
+    """Commands the joints one damped least-squares step nearer to the target `pos`, `angles` (n, 3).
+
+    Reads the tool's pose (n, 3), (n, 4), its Jacobians (n, 6, j) and joint positions (n, >= j); writes the
+    first j columns of `ctrl`.
+    """
+    joints = jacobians.shape[2]
+    error, step = np.empty(6), np.empty(joints)
+    for i in range(len(pos)):
+        wanted = tool_quat(angles[i, 0], angles[i, 1], angles[i, 2])
+        error[3], error[4], error[5] = rotation_error(wanted, quat[i])
+        for axis in range(3):
+            error[axis] = pos[i, axis] - tool_pos[i, axis]
+        joint_step(jacobians[i], error, step)
+        for j in range(joints):
+            pull = HOME_PULL[j] * (home[j] - qpos[i, j])
+            ctrl[i, j] = qpos[i, j] + _clip(step[j] + pull, -MAX_JOINT_STEP, MAX_JOINT_STEP)
+
+
+@compiled
+def locate_tool(
+    rows: NDArray[np.int32],
+    seconds: float,
+    site: Array,
+    hand_quat: Array,
+    anchors: Array,
+    axes: Array,
+    qvel: Array,
+    tool_pos: Array,
+    quat: Array,
+    jacobians: Array,
+) -> None:
+    """Writes the tool's pose (n, 3), (n, 4) and Jacobian (n, 6, j) for `rows` of the environments.
+
+    After a step, MuJoCo's derived fields (the tool's `site` and `hand_quat`, the hinges' anchors and axes)
+    describe the state before the last substep. Computing them anew costs a tenth of the speed, most of it
+    collision detection; going on along the velocities for `seconds` gives the tool's pose to 0.1 mm.
+    """
+    joints = jacobians.shape[2]
+    moved = np.empty(6)
+    for i in rows:
+        _jacobian(anchors[i], axes[i], site[i], jacobians[i])
+        for a in range(6):
+            moved[a] = 0.0
+            for j in range(joints):
+                moved[a] += seconds * jacobians[i, a, j] * qvel[i, j]
+        for axis in range(3):
+            tool_pos[i, axis] = site[i, axis] + moved[axis]
+        turned = rotate(hand_quat[i], moved[3], moved[4], moved[5])
+        for part in range(4):
+            quat[i, part] = turned[part]
+
+
+@compiled
+def locate_hand(rows: NDArray[np.int32], qpos: Array, tool_pos: Array, quat: Array) -> None:
+    """Writes the floating hand's pose (n, 3), (n, 4) from its six joints, for `rows` of the environments."""
+    for i in rows:
+        turned = tool_quat(qpos[i, 3], qpos[i, 4], qpos[i, 5])
+        for part in range(4):
+            quat[i, part] = turned[part]
+        for axis in range(3):
+            tool_pos[i, axis] = qpos[i, axis]
 
 
 class PandaPoses:
@@ -161,7 +273,6 @@ class PandaPoses:
     HEIGHTS = np.linspace(0.0, 0.5, 26)
 
     def __init__(self, model: mujoco.MjModel, tool: int, hand: int) -> None:
-        self._base = np.array(Limits().base)
         self._table = np.zeros((len(self.RADII), len(self.HEIGHTS), 7))
         data = mujoco.MjData(model)
         start = np.array([0, 0.2, 0, -2.2, 0, 2.4, np.pi / 4])
@@ -169,29 +280,29 @@ class PandaPoses:
         for i, radius in enumerate(self.RADII):
             data.qpos[:7] = start if i == 0 else self._table[i - 1, 0]
             for j, height in enumerate(self.HEIGHTS):
-                wanted = np.array([self._base[0] + radius, self._base[1], height])
-                self._solve(model, data, tool, hand, wanted)
+                self._solve(model, data, tool, hand, np.array([BASE_X + radius, 0, height]))
                 data.qpos[:7] = np.clip(data.qpos[:7], limits[:, 0] + 0.01, limits[:, 1] - 0.01)
                 self._table[i, j] = data.qpos[:7]
 
     @staticmethod
     def _solve(model: mujoco.MjModel, data: mujoco.MjData, tool: int, hand: int, wanted: Array) -> None:
-        jacobian = np.zeros((6, model.nv))
+        jacobian, step = np.zeros((6, model.nv)), np.zeros(7)
         for _ in range(30):
             mujoco.mj_kinematics(model, data)
             mujoco.mj_comPos(model, data)
             mujoco.mj_jacSite(model, data, jacobian[:3], jacobian[3:], tool)
-            turn = rotation_error(TOOL_DOWN[None], data.xquat[hand][None])[0]
+            turn = rotation_error(TOOL_DOWN, data.xquat[hand])
             error = np.concatenate([wanted - data.site_xpos[tool], turn])
             if np.abs(error).max() < 1e-4:
                 return
-            data.qpos[:7] += joint_step(jacobian[None, :, :7], error[None], np.zeros((1, 7)))[0]
+            joint_step(jacobian[:, :7].copy(), error, step)
+            data.qpos[:7] += step
 
     def joints(self, tool: Array) -> Array:
         """Joint positions (k, 7) for tool positions (k, 3)."""
-        offset = tool[:, :2] - self._base
-        around = np.arctan2(offset[:, 1], offset[:, 0])
-        i, u = _cell(np.linalg.norm(offset, axis=1), self.RADII)
+        x, y = tool[:, 0] - BASE_X, tool[:, 1]
+        around = np.arctan2(y, x)
+        i, u = _cell(np.hypot(x, y), self.RADII)
         j, v = _cell(tool[:, 2], self.HEIGHTS)
         table, u, v = self._table, u[:, None], v[:, None]
         joints = (1 - u) * ((1 - v) * table[i, j] + v * table[i, j + 1])
