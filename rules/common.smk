@@ -46,9 +46,14 @@ def row(*names):
     return lambda wc: {name: getattr(ROWS[wc.video], name) for name in names}
 
 
-def setting(block):
-    """A param function: a block of the config as the job's variant sees it."""
-    return lambda wc: merged_config(config, wc.variant)[block]
+def setting(block, *names):
+    """A param function: a block of the config, or these of its values, as the job's variant sees it."""
+
+    def values(wc):
+        whole = merged_config(config, wc.variant)[block]
+        return {name: whole[name] for name in names} if names else whole
+
+    return values
 
 
 def per_object(pattern):

@@ -23,7 +23,7 @@ rule collect_demonstrations:
     conda:
         "../envs/embedded.yaml"
     params:
-        collection=config["generalist"],
+        collection=setting("generalist", "preset", "episodes"),
         simulation=setting("simulation"),
         code=code_digest("scripts/collect.py"),
     script:
@@ -44,7 +44,8 @@ rule train_bc:
     conda:
         "../envs/embedded.yaml"
     params:
-        generalist=config["generalist"],
+        preset=config["generalist"]["preset"],
+        seed=config["generalist"]["seed"],
         code=code_digest("scripts/train_bc.py"),
     script:
         "../scripts/train_bc.py"
@@ -66,7 +67,7 @@ rule evaluate_bc:
     conda:
         "../envs/embedded.yaml"
     params:
-        generalist=config["generalist"],
+        episodes=config["generalist"]["evaluation_episodes"],
         simulation=config["simulation"],
         code=code_digest("scripts/evaluate_bc.py"),
     script:

@@ -15,12 +15,12 @@ def main(
     tasks: list[Input],
     eval_json: Output,
     figure: Output,
-    generalist: dict[str, Any],
+    episodes: int,
     simulation: dict[str, Any],
 ) -> None:
-    """`generalist`: evaluation_episodes in each scene. `scenes` and `tasks` are in the same order."""
+    """`episodes` in each scene; `scenes` and `tasks` are in the same order."""
     clips = [Rollouts.from_config(scene, task, simulation) for scene, task in zip(scenes, tasks, strict=True)]
-    result = evaluate(clips, policy, blind, int(generalist["evaluation_episodes"]))
+    result = evaluate(clips, policy, blind, episodes)
     eval_json.write_text(json.dumps(result, indent=1) + "\n")
     draw(result, figure)
 

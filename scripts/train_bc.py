@@ -3,7 +3,6 @@
 import json
 import logging
 from dataclasses import asdict, replace
-from typing import Any
 
 from scripts.stage import Input, Output, stage
 from video2policy.policy import bc
@@ -13,10 +12,9 @@ log = logging.getLogger("video2policy")
 
 
 def main(
-    trajectories: list[Input], policy: Output, blind: Output, log_json: Output, generalist: dict[str, Any]
+    trajectories: list[Input], policy: Output, blind: Output, log_json: Output, preset: str, seed: int
 ) -> None:
-    """`generalist`: preset and seed."""
-    config = replace(bc.PRESETS[generalist["preset"]], seed=int(generalist["seed"]))
+    config = replace(bc.PRESETS[preset], seed=seed)
     data = load_demonstrations(trajectories, config)
     log.info("%d frames of the behaviours %s", len(data), ", ".join(data.behaviours))
     losses = {}

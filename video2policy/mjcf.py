@@ -6,6 +6,7 @@ to the resting orientation: a quaternion of identity means "standing as in the c
 """
 
 import importlib.util
+import math
 import xml.etree.ElementTree as ET
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,9 @@ MAX_GRASP_WIDTH = 0.07
 """The gripper opens to 8 cm; 7 cm leave room to come down around an object."""
 FITTED_WIDTH = 0.055
 """Grasp width to which `gripper_scale` brings an object that is too wide."""
+
+ROUND, SQUARE = 1.06, 1.12
+"""Ratio of widths seen from above below which a grasp at any yaw, or a quarter turn on, is as good."""
 
 YAWS = np.linspace(0, np.pi, 60, endpoint=False)
 
@@ -125,6 +129,18 @@ class Shape:
     def grasp_yaw(self) -> float:
         """Direction (0 to pi, in the body frame) in which the object seen from above is narrowest."""
         return float(YAWS[self._widths.argmin()])
+
+    @cached_property
+    def grasp_period(self) -> float:
+        """After how much yaw a grasp across the narrow sides is as good again: 0 for what is round.
+
+        A quarter turn where the width across is nearly as small as the narrowest, else half a turn.
+        """
+        widths = self._widths
+        if widths.max() < ROUND * widths.min():
+            return 0.0
+        across = widths[(widths.argmin() + len(YAWS) // 2) % len(YAWS)]
+        return math.pi / 2 if across < SQUARE * widths.min() else math.pi
 
     @cached_property
     def grasp_width(self) -> float:

@@ -42,6 +42,7 @@ OBJECT_STATES = {
     "init_pos": 3,  # pose right after the reset
     "init_quat": 4,
     "from_eef": 3,  # centre minus tool centre, in the tool's frame
+    "grasp_turn": 1,  # yaw from the line between the fingers to the nearest narrow width; 0 for what is round
     "displacement": 3,  # pos - init_pos
     "up": 1,  # z of the body's axis that points up at rest
     "contact_gripper": 1,
@@ -56,6 +57,7 @@ OBJECT_STATES = {
 ROBOT_OBSERVATIONS = ("eef_pos", "eef_rot6d", "gripper_opening", "gripper_command", "target_error")
 OBJECT_OBSERVATIONS = (
     "from_eef",
+    "grasp_turn",
     "pos",
     "rot6d",
     "displacement",
@@ -150,11 +152,11 @@ class Task:
         return {**poses, a: moved}
 
     def place_in(self, poses: Poses, a: str, b: str) -> Poses:
-        """`a` inside the container `b` (raised by the simulator until it fits, then settled)."""
-        return self.place_over(poses, a, b)
+        """`a` inside the container `b`: dropped in from its rim, centred."""
+        return self.place_on(poses, a, b)
 
     def place_on(self, poses: Poses, a: str, b: str) -> Poses:
-        """`a` on top of `b`, centred."""
+        """`a` on top of `b`, centred; the simulator lets it settle."""
         moved = self.place_over(poses, a, b)[a]
         moved[:, 2] = poses[b][:, 2] + self._half(b, 2) + self._half(a, 2) + 0.002
         return {**poses, a: moved}

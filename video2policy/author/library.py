@@ -117,6 +117,10 @@ QUANTITIES: Mapping[str, Quantity] = {
         "grasp_distance = (torch.norm(grasp_offset, dim=-1) + torch.norm(grasp_offset - finger, dim=-1)\n"
         "                  + torch.norm(grasp_offset + finger, dim=-1)) / 3.0",
     ),
+    "misalignment": Quantity(
+        "yaw between the fingers and the nearest way to close across the object's narrow sides, rad",
+        'misalignment = torch.abs(states["{a}_grasp_turn"])',
+    ),
     "reach_a": Quantity(
         "half the mean horizontal extent of the object, m",
         'reach_a = 0.25 * (states["{a}_size"][:, 0] + states["{a}_size"][:, 1])',
@@ -243,7 +247,7 @@ CONDITIONS: Mapping[str, Condition] = {
         "not tipped over, unless it is as high as it is wide", "(upright > {upright})", ("upright",)
     ),
     "on_table": Condition("standing on the table", "(bottom < {table})", ("bottom",)),
-    "low": Condition("still on the table", "(height < {low})", ("height",)),
+    "low": Condition("still on the table", "(torch.abs(height) < {low})", ("height",)),
     "near": Condition("the outlines nearly touch", "(gap < {near_enough})", ("gap",)),
     "closer": Condition("much closer than at the start", "(closer > {closer})", ("closer",)),
     "ahead": Condition("nearer to the camera", "(ahead > {ahead})", ("ahead",)),
@@ -300,10 +304,12 @@ CONDITIONS: Mapping[str, Condition] = {
 
 TERMS: Mapping[str, Term] = {
     "reach": Term("Bring the fingers around the object.", "distance", "grasp_distance", ("grasp_distance",)),
+    "align": Term("Turn the fingers across its narrow sides.", "distance", "misalignment", ("misalignment",)),
     "grasp": Term("Hold it with both fingers.", "flag", "grasped", ("grasped",)),
     "lift": Term("Raise it.", "progress", "torch.clamp(height, min=0.0)", ("height",)),
     "line_up": Term("Bring the tool behind the object.", "distance", "push_distance", ("push_distance",)),
     "push": Term("Move it in the direction of the clip.", "progress", "moved", ("moved",)),
+    "stand": Term("Keep it standing.", "progress", "upright", ("upright",)),
     "straight": Term("Keep it on its line.", "distance", "sideways", ("sideways",)),
     "approach": Term(
         "Bring the object closer to the other one.", "progress", "torch.clamp(closer, min=-0.1)", ("closer",)
@@ -321,6 +327,9 @@ TERMS: Mapping[str, Term] = {
     "clear_away": Term("Take it off and away from the other object.", "progress", "cleared", ("cleared",)),
     "unveil": Term(
         "Raise it over the other object.", "progress", "torch.clamp(bottom, min=0.0)", ("bottom",)
+    ),
+    "calm": Term(
+        "Move no more than is needed.", "penalty", "torch.mean(actions[:, :6] ** 2, dim=-1)"
     ),
     "undisturbed": Term("Leave the other object where it is.", "penalty", "b_moved", ("b_moved",)),
 }
@@ -370,15 +379,20 @@ class Family:
     place: str | None = None
 
 
-# Where success can happen by accident, its 100 a step is a noise that drowns small rewards: those of tasks
-# with two objects are of its size.
+# Success counts 100 a step, which drowns much smaller rewards as soon as it happens by accident: these are of
+# its size. Without `calm` a tool that has come to the object goes on pressing down, and never tries up.
 _HANDLE = (Component("reach", 20.0, 6.0), Component("grasp", 10.0))
 _GRASP = (Component("reach", 20.0, 8.0, "double"), Component("grasp", 10.0))
 
 _LIFT = Family(
     conditions=("high", "held", "in_hand"),
     stricter=("steady",),
-    components=(Component("reach", 1.0, 10.0), Component("lift", 2.0, 10.0)),
+    components=(
+        Component("align", 10.0, 3.0, "exp"),
+        Component("reach", 20.0, 10.0),
+        Component("lift", 40.0, 10.0),
+        Component("calm", 5.0, 1.0, "linear"),
+    ),
     gated=("lift",),
     gates=(None, "close_by", "held"),
     observations=("tool_distance", "height", "time"),

@@ -100,7 +100,7 @@ def _mend_components(
             steeper = saturated if sample % 2 == 0 else not saturated
             component = replace(component, temperature=_other(component.temperature, steeper=steeper))
             notes.append(f"{component.name} was flat: temperature now {component.temperature:g}.")
-        elif seen.misleads and component.name not in GOALS:
+        elif seen.misleads and kind != "penalty" and component.name not in GOALS:
             component = replace(component, weight=round(component.weight / 2, 4))
             notes.append(f"{component.name} was higher in failures: halved.")
         elif (

@@ -92,7 +92,13 @@ class MujocoSim:
         self._contacts = states.Contacts.of(model, self.object_names)
         self._buffer = states.Buffer(n_envs, self.object_names)
         self._buffer.objects.size[:] = [self.object_sizes[name] for name in self.object_names]
-        self._joints = states.Bodies(self._qpos, self._qvel, self._n_arm + 2)
+        self._joints = states.Bodies(
+            self._qpos,
+            self._qvel,
+            self._n_arm + 2,
+            np.array([shape.grasp_yaw for shape in self._shapes]),
+            np.array([shape.grasp_period for shape in self._shapes]),
+        )
         self._floor_heights = np.array([shape.rest_height for shape in self._shapes])
         self._tops = np.array([shape.top for shape in self._shapes])
 

@@ -33,7 +33,7 @@ ROTATION_STEP = 0.05
 """Radians per control step."""
 FINGER_STEP = 0.01
 """Metres per finger and control step."""
-LEAD = 0.06
+LEAD = 0.03
 """Metres by which the target may run ahead of the tool, per axis: bounds the force on what it touches."""
 LOW, HIGH = (-0.22, -0.28, 0.012), (0.22, 0.28, 0.45)
 MAX_YAW, MAX_TILT = 2.0, 0.25

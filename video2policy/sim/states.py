@@ -46,6 +46,10 @@ class Bodies(NamedTuple):
     qvel: Array
     robot: int
     """Number of the robot's joints."""
+    grasp_yaw: Array
+    """Direction of each object's narrowest width in its resting frame, (objects,)."""
+    grasp_period: Array
+    """Yaw after which a grasp is as good again, (objects,); 0 for what is round."""
 
 
 class Memory(NamedTuple):
@@ -179,6 +183,7 @@ def write(
     """Bring `rows` of the buffer's `robot`, `objects` and `pairs` up to date."""
     for i in rows:
         hand = matrix(tool.quat[i])
+        fingers = math.atan2(hand[1][1], hand[0][1])
         for axis in range(3):
             robot.eef_pos[i, axis] = tool.pos[i, axis]
             robot.eef_rot6d[i, axis] = hand[axis][0]
@@ -212,6 +217,10 @@ def write(
                     from_tool += hand[c][axis] * (bodies.qpos[i, first + c] - tool.pos[i, c])
                 objects.vel_angular[i, k, axis] = spin
                 objects.from_eef[i, k, axis] = from_tool
+            period, yaw = bodies.grasp_period[k], math.atan2(turn[1][0], turn[0][0])
+            if period > 0:
+                apart = yaw + bodies.grasp_yaw[k] - fingers
+                objects.grasp_turn[i, k, 0] = (apart + period / 2) % period - period / 2
             objects.up[i, k, 0] = turn[2][2]
             left, right = sensors[i, contacts.left[k]] < 0, sensors[i, contacts.right[k]] < 0
             objects.contact_gripper[i, k, 0] = sensors[i, contacts.hand[k]] < 0

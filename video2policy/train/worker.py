@@ -54,6 +54,7 @@ def main(spec: Mapping[str, Any]) -> None:
         "steps": outcome.steps,
         "stopped": outcome.stopped,
         "seed": int(spec["seed"]),
+        "horizon": sim.horizon,
         **outcome.episodes.summary(),
     }
     Path("result.json").write_text(json.dumps(result))
