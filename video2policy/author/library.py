@@ -179,7 +179,7 @@ def _push_quantities(sign: float) -> dict[str, Quantity]:
         "push_distance": Quantity(
             "from the tool to the place behind the object from which it is pushed, m",
             f'behind = states["{{a}}_pos"] - {number(sign)} * torch.stack(\n'
-            "    [torch.zeros_like(reach_a), reach_a + 0.02, torch.zeros_like(reach_a)], dim=-1)\n"
+            "    [torch.zeros_like(reach_a), reach_a + 0.03, torch.zeros_like(reach_a)], dim=-1)\n"
             'push_distance = torch.norm(behind - states["eef_pos"], dim=-1)',
             ("reach_a",),
         ),
@@ -308,7 +308,12 @@ TERMS: Mapping[str, Term] = {
     "grasp": Term("Hold it with both fingers.", "flag", "grasped", ("grasped",)),
     "lift": Term("Raise it.", "progress", "torch.clamp(height, min=0.0)", ("height",)),
     "line_up": Term("Bring the tool behind the object.", "distance", "push_distance", ("push_distance",)),
-    "push": Term("Move it in the direction of the clip.", "progress", "moved", ("moved",)),
+    "push": Term(
+        "Move it in the direction of the clip, and not across.",
+        "progress",
+        "(moved - sideways)",
+        ("moved", "sideways"),
+    ),
     "stand": Term("Keep it standing.", "progress", "upright", ("upright",)),
     "straight": Term("Keep it on its line.", "distance", "sideways", ("sideways",)),
     "approach": Term(
@@ -328,9 +333,7 @@ TERMS: Mapping[str, Term] = {
     "unveil": Term(
         "Raise it over the other object.", "progress", "torch.clamp(bottom, min=0.0)", ("bottom",)
     ),
-    "calm": Term(
-        "Move no more than is needed.", "penalty", "torch.mean(actions[:, :6] ** 2, dim=-1)"
-    ),
+    "calm": Term("Move no more than is needed.", "penalty", "torch.mean(actions[:, :6] ** 2, dim=-1)"),
     "undisturbed": Term("Leave the other object where it is.", "penalty", "b_moved", ("b_moved",)),
 }
 
@@ -404,9 +407,11 @@ def _push(sign: float) -> Family:
         conditions=("moved", "on_course", "low", "upright"),
         stricter=("steady",),
         components=(
-            Component("line_up", 0.5, 5.0),
-            Component("push", 1.0, 8.0),
-            Component("straight", 0.25, 5.0),
+            Component("line_up", 10.0, 5.0),
+            Component("push", 40.0, 8.0),
+            Component("straight", 10.0, 5.0),
+            Component("stand", 20.0),
+            Component("calm", 3.0, 1.0, "linear"),
         ),
         gated=("push",),
         gates=(None, "close_by"),

@@ -178,7 +178,7 @@ class MujocoSim:
         tool.velocity[ids] = 0
         tool.target[ids] = np.clip(tool.pos[ids], arms.LOW, arms.HIGH)
         tool.finger[ids] = arms.MAX_OPENING / 2
-        self._target_angles[ids] = 0
+        self._target_angles[ids] = [arms.HOME_YAW, 0, 0]
         states.begin(ids, self._joints, self._memory)
         self._write(ids)
 
@@ -224,9 +224,11 @@ class MujocoSim:
     def _start_joints(self, tool: Array) -> Array:
         """Joint positions (k, joints) that hold the tool there."""
         if self._poses is not None:
-            return self._poses.joints(tool)
+            joints = self._poses.joints(tool)
+            joints[:, 6] -= arms.HOME_YAW  # the last joint's axis points down
+            return joints
         joints = np.zeros((len(tool), self._n_arm))
-        joints[:, :3] = tool
+        joints[:, :3], joints[:, 3] = tool, arms.HOME_YAW
         return joints
 
     def _separate(self, ids: NDArray) -> None:

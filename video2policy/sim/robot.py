@@ -26,6 +26,10 @@ MAX_OPENING = 0.08
 BASE_X, SHOULDER_HEIGHT, WRIST_ABOVE_TOOL, WRIST_BEFORE_TOOL = -0.55, 0.333, 0.2104, 0.088
 """Panda, metres; the wrist (axis 6) while the tool points down."""
 
+HOME_YAW = math.pi / 2
+"""Of the tool when an episode starts: the fingers lie across a push to the left or right and meet the object
+as a fork; one behind the other they would meet it as a point, from which it slides off."""
+
 # What one action of 1 does, and where the tool's target may be.
 POSITION_STEP = 0.02
 """Metres per control step."""

@@ -41,13 +41,13 @@ class Training:
     learning_rate: float = 1e-3
     kl_target: float = 0.012
     """The learning rate adapts to it."""
-    gamma: float = 0.95
+    gamma: float = 0.96
     gae_lambda: float = 0.95
     clip: float = 0.2
     critic: float = 2.0
     gradient_norm: float = 1.0
     bounds: float = 0.0005
-    log_sigma: float = -1.0
+    log_sigma: float = -0.9
     """Logarithm of the first standard deviation of actions."""
     solved: float = 0.95
     """Training ends when this part of a batch of episodes succeeds without exploration noise."""
