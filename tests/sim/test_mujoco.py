@@ -55,7 +55,7 @@ def pick_up(sim: MujocoSim, name: str = "cube") -> np.ndarray:
     states = sim.states()
     quat = states[f"{name}_quat"].numpy()
     across = 2 * np.arctan2(quat[:, 3], quat[:, 0]) + shape.grasp_yaw
-    yaw = across % np.pi - np.pi / 2
+    yaw = (across - np.pi / 2) % np.pi
     place = states[f"{name}_pos"].numpy() + [0, 0, max(0, shape.top - 0.035)]
     move(sim, place + [0, 0, 0.1], yaw, 1, 40)
     move(sim, place, yaw, 1, 20)

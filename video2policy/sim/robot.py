@@ -41,6 +41,7 @@ LEAD = 0.03
 """Metres by which the target may run ahead of the tool, per axis: bounds the force on what it touches."""
 LOW, HIGH = (-0.22, -0.28, 0.012), (0.22, 0.28, 0.45)
 MAX_YAW, MAX_TILT = 2.0, 0.25
+"""Radians to either side of the start."""
 TILT_KEPT = 0.75
 """Part of the tilt that is left after a step: without action the tool comes upright again. Noise in the
 actions would otherwise leave it tilted most of the time, and knock over what it reaches for."""
@@ -139,9 +140,9 @@ def move_target(actions: Array, tool_pos: Array, pos: Array, angles: Array, fing
         shrink = min(1.0, radius / max(math.hypot(x, y), 1e-6))
         pos[i, 0], pos[i, 1] = x * shrink + BASE_X, y * shrink
         for axis in range(3):
-            kept, bound = (1.0, MAX_YAW) if axis == 0 else (TILT_KEPT, MAX_TILT)
+            home, kept, bound = (HOME_YAW, 1.0, MAX_YAW) if axis == 0 else (0.0, TILT_KEPT, MAX_TILT)
             turned = kept * angles[i, axis] + ROTATION_STEP * _clip(actions[i, 5 - axis], -1.0, 1.0)
-            angles[i, axis] = _clip(turned, -bound, bound)
+            angles[i, axis] = _clip(turned, home - bound, home + bound)
         opened = finger[i] + FINGER_STEP * _clip(actions[i, 6], -1.0, 1.0)
         finger[i] = _clip(opened, 0.0, MAX_OPENING / 2)
 
