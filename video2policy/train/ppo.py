@@ -36,7 +36,7 @@ class Training:
     rollout: int = 32
     """Control steps per environment between updates."""
     minibatch: int = 1024
-    epochs: int = 4
+    epochs: int = 8
     units: tuple[int, ...] = (128, 128)
     learning_rate: float = 1e-3
     kl_target: float = 0.012
