@@ -2,7 +2,7 @@
 
 
 rule train_policy:
-    """Train the best reward with further seeds; the first policy is the search's own."""
+    """Train the best reward to its end, and with further seeds."""
     input:
         scene="<clip>/scene.json",
         task="<task>/task/task.py",
