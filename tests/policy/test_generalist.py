@@ -12,7 +12,7 @@ from video2policy.policy import bc
 from video2policy.policy.generalist import load_demonstrations
 
 TINY = bc.Config(("side",), 32, channels=(8, 8), hidden=(64,), epochs=3, batch_size=64, action_noise=0.05)
-GENERALIST = {"preset": "small", "seed": 1, "episodes": 4, "evaluation_episodes": 4}
+WISH = {"preset": "small", "episodes": 4}
 SIMULATION = {"robot": "floating", "horizon": 60, "fit_gripper": True, "environments": 64}
 
 
@@ -24,9 +24,9 @@ def tiny(monkeypatch):
 def test_demonstrations_are_collected_cloned_and_judged(tmp_path, tiny):
     rollouts, policy = pushing(tmp_path)
     demonstrations = tmp_path / "demonstrations"
-    collect.main(rollouts.scene, rollouts.task, policy, demonstrations, GENERALIST, SIMULATION)
+    collect.main(rollouts.scene, rollouts.task, policy, demonstrations, WISH, SIMULATION)
     outputs = [tmp_path / name for name in ("policy.safetensors", "blind.safetensors", "log.json")]
-    train_bc.main([demonstrations], *outputs, GENERALIST)
+    train_bc.main([demonstrations], *outputs, preset="small", seed=1)
     log = json.loads(outputs[2].read_text())
     # four episodes of 60 steps at most: what follows a success is left out
     assert 4 < log["frames"] <= 240
@@ -42,7 +42,7 @@ def test_demonstrations_are_collected_cloned_and_judged(tmp_path, tiny):
         [rollouts.task],
         tmp_path / "eval.json",
         tmp_path / "figure.png",
-        GENERALIST,
+        4,
         SIMULATION,
     )
     result = json.loads((tmp_path / "eval.json").read_text())
