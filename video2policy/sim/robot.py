@@ -31,7 +31,7 @@ HOME_YAW = math.pi / 2
 as a fork; one behind the other they would meet it as a point, from which it slides off."""
 
 # What one action of 1 does, and where the tool's target may be.
-POSITION_STEP = 0.02
+POSITION_STEP = 0.015
 """Metres per control step."""
 ROTATION_STEP = 0.05
 """Radians per control step."""

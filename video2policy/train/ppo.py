@@ -35,7 +35,7 @@ class Training:
     """Environment steps after which training stops."""
     rollout: int = 32
     """Control steps per environment between updates."""
-    minibatch: int = 1024
+    minibatch: int = 512
     epochs: int = 8
     units: tuple[int, ...] = (128, 128)
     learning_rate: float = 1e-3
@@ -59,7 +59,7 @@ class Training:
     hopeless_after: int = 200_000
     """Steps after which training without any success ends if the return does not rise either."""
     check_episodes: int = 128
-    """Episodes without noise behind the final success rate."""
+    """Episodes without noise behind such a try, and behind the final success rate."""
 
 
 @dataclass
@@ -123,7 +123,10 @@ def train(
         info = PolicyInfo(environment.observation_size, training.units, seed, batch.steps)
         if rate >= training.promising and batch.steps - tried >= training.check_every:
             tried = batch.steps
-            if measure(environment, Policy(info, _weights(agent)), 1) >= training.solved:
+            if (
+                measure(environment, Policy(info, _weights(agent)), training.check_episodes)
+                >= training.solved
+            ):
                 best_weights, best_steps, stopped = _weights(agent), tried, "solved"
                 break
             agent.obs = agent.env_reset()
