@@ -26,18 +26,15 @@ class LiftCube(Task):
 @torch.jit.script
 def reward_function(actions, states):
     # type: (Tensor, Dict[str, Tensor]) -> Tuple[Tensor, Dict[str, Tensor]]
-    # where the tool should be: below the top of the object, but over it until it is lined up with it
+    # fingers across the object's narrow sides, both at it, below its top
+    align = 10.0 * torch.exp(-3.0 * torch.abs(states["cube_grasp_turn"]))
     offset = states["cube_pos"] - states["eef_pos"]
-    half = 0.5 * states["cube_size"][:, 2]
-    depth = torch.clamp(half - 0.03, min=0.0)
-    apart = torch.norm(offset[:, :2], dim=-1)
-    over = torch.minimum(3.0 * torch.clamp(apart - 0.01, min=0.0), half - depth + 0.03)
-    offset = torch.stack([offset[:, 0], offset[:, 1], offset[:, 2] + depth + over], dim=-1)
-    distance = torch.norm(offset, dim=-1)
-    # open until it is there, then closed
-    there = torch.exp(-((distance / 0.02) ** 2))
-    opening = states["gripper_opening"] / 0.08
-    reach = 1.0 - torch.tanh(10.0 * distance)
-    grip = 0.5 * (there * (1.0 - opening) + (1.0 - there) * opening)
-    lift = 2.0 * torch.clamp(states["cube_displacement"][:, 2] / 0.1, 0.0, 1.0)
-    return reach + grip + lift, {"reach": reach, "grip": grip, "lift": lift}
+    rise = torch.clamp(0.5 * states["cube_size"][:, 2] - 0.03, 0.0, 0.04)
+    offset = torch.stack([offset[:, 0], offset[:, 1], offset[:, 2] + rise], dim=-1)
+    finger = 0.5 * states["gripper_opening"].unsqueeze(-1) * states["eef_rot6d"][:, 3:6]
+    distance = torch.norm(offset, dim=-1) + torch.norm(offset - finger, dim=-1)
+    distance = (distance + torch.norm(offset + finger, dim=-1)) / 3.0
+    reach = 20.0 * (1.0 - torch.tanh(10.0 * distance))
+    lift = 40.0 * torch.clamp(10.0 * states["cube_displacement"][:, 2], 0.0, 1.0)
+    calm = -5.0 * torch.mean(actions[:, :6] ** 2, dim=-1)
+    return align + reach + lift + calm, {"align": align, "reach": reach, "lift": lift, "calm": calm}

@@ -28,13 +28,14 @@ class PushCubeRight(Task):
 def reward_function(actions, states):
     # type: (Tensor, Dict[str, Tensor]) -> Tuple[Tensor, Dict[str, Tensor]]
     # the tool goes to the left side of the object (y points left) and pushes from there
-    reach = 0.25 * (states["cube_size"][:, 0] + states["cube_size"][:, 1]) + 0.02
+    reach = 0.25 * (states["cube_size"][:, 0] + states["cube_size"][:, 1]) + 0.03
     zero = torch.zeros_like(reach)
     behind = states["cube_pos"] + torch.stack([zero, reach, zero], dim=-1)
-    line_up = 0.5 * (1.0 - torch.tanh(5.0 * torch.norm(behind - states["eef_pos"], dim=-1)))
-    moved = -states["cube_displacement"][:, 1]
-    push = torch.clamp(moved / 0.12, -1.0, 1.0)
-    straight = 0.25 * (1.0 - torch.tanh(10.0 * torch.abs(states["cube_displacement"][:, 0])))
-    upright = 0.25 * states["cube_up"]
-    components = {"line_up": line_up, "push": push, "straight": straight, "upright": upright}
-    return line_up + push + straight + upright, components
+    line_up = 10.0 * (1.0 - torch.tanh(5.0 * torch.norm(behind - states["eef_pos"], dim=-1)))
+    sideways = torch.abs(states["cube_displacement"][:, 0])
+    push = 40.0 * torch.clamp(8.0 * (-states["cube_displacement"][:, 1] - sideways), -1.0, 1.0)
+    straight = 10.0 * (1.0 - torch.tanh(5.0 * sideways))
+    upright = 20.0 * states["cube_up"]
+    calm = -3.0 * torch.mean(actions[:, :6] ** 2, dim=-1)
+    components = {"line_up": line_up, "push": push, "straight": straight, "upright": upright, "calm": calm}
+    return line_up + push + straight + upright + calm, components
