@@ -49,8 +49,8 @@ def linear_policy() -> Policy:
     at = {key: sum(widths[k] for k in keys[: keys.index(key)]) for key in keys}
     size = sum(widths[key] for key in keys)
     weight, bias = torch.zeros(7, size), torch.zeros(7)
-    weight[0, at["cube_pos"]], weight[0, at["eef_pos"]] = 20.0, -20.0
-    weight[1, at["eef_pos"] + 2], bias[1] = 12.0, -0.65
+    weight[0, at["cube_pos"]], weight[0, at["eef_pos"]] = 27.0, -27.0
+    weight[1, at["eef_pos"] + 2], bias[1] = 16.0, -0.87
     weight[2, at["eef_pos"] + 2], bias[2] = -10.0, 0.25
     bias[6] = -1.0
     weights = {
