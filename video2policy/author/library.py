@@ -384,18 +384,13 @@ class Family:
 
 # Success counts 100 a step, which drowns much smaller rewards as soon as it happens by accident: these are of
 # its size. Without `calm` a tool that has come to the object goes on pressing down, and never tries up.
-_HANDLE = (Component("reach", 20.0, 6.0), Component("grasp", 10.0))
-_GRASP = (Component("reach", 20.0, 8.0, "double"), Component("grasp", 10.0))
+_HANDLE = (Component("align", 10.0, 3.0, "exp"), Component("reach", 20.0, 10.0))
+_CALM = Component("calm", 5.0, 1.0, "linear")
 
 _LIFT = Family(
     conditions=("high", "held", "in_hand"),
     stricter=("steady",),
-    components=(
-        Component("align", 10.0, 3.0, "exp"),
-        Component("reach", 20.0, 10.0),
-        Component("lift", 40.0, 10.0),
-        Component("calm", 5.0, 1.0, "linear"),
-    ),
+    components=(*_HANDLE, Component("lift", 40.0, 10.0), _CALM),
     gated=("lift",),
     gates=(None, "close_by", "held"),
     observations=("tool_distance", "height", "time"),
@@ -426,7 +421,7 @@ _NOT_IN_FRONT = f"(pos_b[:, 0] - pos_a[:, 0] > 0.0) | ({_APART})"
 _MOVE_CLOSER = Family(
     conditions=("closer", "low", "b_still"),
     stricter=("steady",),
-    components=(*_HANDLE, Component("approach", 60.0, 1.5)),
+    components=(*_HANDLE, Component("approach", 60.0, 1.5), _CALM),
     gated=("approach",),
     gates=(None, "close_by", "held"),
     observations=("offset", "distance", "tool_distance"),
@@ -440,8 +435,9 @@ _PUT_NEXT = replace(
     stricter=("free", "slow"),
     components=(
         *_HANDLE,
-        Component("carry", 40.0, 5.0, gate="close_by"),
+        Component("carry", 60.0, 5.0, gate="close_by"),
         Component("release", 60.0, gate="there"),
+        _CALM,
     ),
     gated=("carry",),
     gates=("close_by", "brought", None),
@@ -453,10 +449,11 @@ _DROP_NEXT = replace(
     conditions=("near", "on_table", "b_still", "was_released", "free"),
     stricter=("slow",),
     components=(
-        *_GRASP,
+        *_HANDLE,
         Component("raise", 20.0, gate="held"),
         Component("carry", 40.0, 5.0, gate="lifted"),
         Component("release", 80.0, gate="arrived"),
+        _CALM,
     ),
     gates=("lifted", "held", "close_by"),
 )
@@ -466,10 +463,11 @@ _PUT_INTO = replace(
     _DROP_NEXT,
     conditions=("over", "sunk", "not_below", "free"),
     components=(
-        *_GRASP,
+        *_HANDLE,
         Component("raise", 20.0, gate="held"),
         Component("carry", 40.0, 5.0, gate="clear"),
         Component("release", 80.0, gate="arrived"),
+        _CALM,
     ),
     gates=("clear", "lifted", "held"),
     quantities=GO_OVER_B,
@@ -481,11 +479,12 @@ _COVER = replace(
     conditions=("enclosed", "above", "free"),
     stricter=("slow", "on_table"),
     components=(
-        *_GRASP,
+        *_HANDLE,
         Component("raise", 20.0, gate="held"),
         Component("carry", 40.0, 5.0, gate="clear"),
         Component("lower", 20.0, 10.0, gate="arrived"),
         Component("release", 80.0, gate="there"),
+        _CALM,
     ),
 )
 
@@ -493,10 +492,11 @@ _UNCOVER = Family(
     conditions=("apart", "b_still"),
     stricter=("slow",),
     components=(
-        *_GRASP,
+        *_HANDLE,
         Component("unveil", 20.0, 10.0, gate="held"),
         Component("clear_away", 40.0, 6.0, gate="held"),
         Component("undisturbed", 10.0, 15.0),
+        _CALM,
     ),
     gated=("clear_away",),
     gates=("held", "raised", "close_by"),
