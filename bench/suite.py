@@ -18,4 +18,4 @@ def reference_environment(
     """An environment over one solid ("box", "mug", ...; see tests.scenes) with a reference task."""
     path = primitive_scene(folder, task, objects={"cube": kind})
     sim = MujocoSim(Scene.load(path), path.parent, n_envs, robot, threads, seed)
-    return Environment(sim, load_task(TASKS[task])(sim, ""))  # type: ignore[call-arg, arg-type]
+    return Environment(sim, load_task(TASKS[task])(sim, ""))

@@ -86,7 +86,7 @@ def test_captions_cannot_break_out_of_the_source(caption: str, scene_of: MakeSce
     scene = replace(scene, task=replace(scene.task, caption=caption))
     path = tmp_path / "task.py"
     path.write_text(grammar.write_task(grammar.draw_task(scene, 0, 0), scene), encoding="utf-8")
-    task = load_task(path)(Tables(scene, 4), "")  # type: ignore[call-arg, arg-type]
+    task = load_task(path)(Tables(scene, 4), "")
     assert task.task_description == caption
 
 
@@ -140,7 +140,7 @@ def test_rewards_by_every_gate_and_shape_run(family: str, scene_of: MakeScene, t
     for index, reward in enumerate(rewards):
         path = tmp_path / f"reward_{index}.py"
         path.write_text(grammar.write_reward_file(reward, scene.task.roles, grammar.choose_thresholds(scene)))
-        task = load_task(task_py, path)(Tables(scene, 11), "")  # type: ignore[call-arg, arg-type]
+        task = load_task(task_py, path)(Tables(scene, 11), "")
         values, components = task.compute_reward(torch.zeros(11, 7), states)
         assert torch.isfinite(values).all() and list(components) == [c.name for c in base.components]
         assert torch.allclose(values, sum(components.values(), torch.zeros(11)), atol=1e-4)

@@ -55,7 +55,7 @@ def test_the_fixtures_are_what_the_paper_prints(name: str) -> None:
 def test_figure_7_runs_and_is_right(tmp_path: Path) -> None:
     objects = {"fork": Solid("box", (0.03, 0.02, 0.08)), "storage_box": Solid("box", (0.12, 0.1, 0.06))}
     scene = Scene.load(primitive_scene(tmp_path / "scene", "put_into", objects=objects))
-    task = load_task(repaired("figure_7", tmp_path))(Tables(scene, 64), "")  # type: ignore[call-arg, arg-type]
+    task = load_task(repaired("figure_7", tmp_path))(Tables(scene, 64), "")
     assert task.task_description == "insert fork into storage box"
     states = crowd({"fork": (0.03, 0.02, 0.08), "storage_box": (0.12, 0.1, 0.06)})
     keys = task.compute_observation_key(states)
@@ -79,7 +79,7 @@ def test_figure_8_runs_with_its_weights_temperatures_and_step_penalty(tmp_path: 
     objects = {"garlic": "ball", "bowl": "mug"}
     scene = Scene.load(primitive_scene(tmp_path / "scene", "drop_into", objects=objects))
     loaded = load_task(task_py, repaired("figure_8", tmp_path))
-    task = loaded(Tables(scene, 64), "")  # type: ignore[call-arg, arg-type]
+    task = loaded(Tables(scene, 64), "")
     states = crowd({item.name: tuple(item.size) for item in scene.objects})  # type: ignore[misc]
     states["garlic_pos"][0] = states["eef_pos"][0]
     states["garlic_pos"][1] = states["bowl_pos"][1] + torch.tensor([1e-3, 0, 0])

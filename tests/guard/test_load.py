@@ -52,8 +52,8 @@ def test_the_reward_is_replaced_with_its_helpers(tmp_path: Path) -> None:
     states = {"cube_pos": torch.tensor([[0.0, 0, 0.2]])}
     actions = torch.ones(1, 7)
     task_py, reward_py = write(tmp_path, "task.py", TASK), write(tmp_path, "reward.py", REWARD)
-    plain = load_task(task_py)(None, "")  # type: ignore[call-arg, arg-type]
-    replaced = load_task(task_py, reward_py)(None, "")  # type: ignore[call-arg, arg-type]
+    plain = load_task(task_py)(None, "")
+    replaced = load_task(task_py, reward_py)(None, "")
     assert plain.compute_reward(actions, states)[0].item() == pytest.approx(0.2)
     rewards, components = replaced.compute_reward(actions, states)
     assert rewards.item() == pytest.approx(0.6) and set(components) == {"a"}

@@ -61,7 +61,7 @@ def _environment(spec: Mapping[str, Any], episodes: int, seed: int) -> Environme
         horizon=int(spec["horizon"]),
         fit_gripper=bool(spec["fit_gripper"]),
     )
-    task = load_task(Path(spec["task"]))(sim, str(scene.parent))  # type: ignore[call-arg]
+    task = load_task(Path(spec["task"]))(sim, str(scene.parent))
     return Environment(sim, task, record=True)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from video2policy.guard.load import LoadError, load_task
+from video2policy.guard.load import LoadError, TaskClass, load_task
 from video2policy.guard.stand_in import STAND_INS, States, clip_states, random_states
 from video2policy.scene import Scene
 from video2policy.task import Poses, Task, observation_keys, state_widths
@@ -86,7 +86,7 @@ class Tables:
 def check_task(scene: Scene, task_py: Path, reward_py: Path | None = None, seed: int = 0) -> Report:
     """All checks of one task module; those after a failure that they depend on are left out."""
     report = Report()
-    found: list[type[Task]] = []
+    found: list[TaskClass] = []
 
     def run(name: str, check: Callable[[], str]) -> bool:
         try:
@@ -112,7 +112,7 @@ def check_task(scene: Scene, task_py: Path, reward_py: Path | None = None, seed:
     actions = 2 * torch.rand((N_ENVS, 7), generator=torch.Generator().manual_seed(seed)) - 1
 
     def make() -> Task:
-        return found[0](tables, "")  # type: ignore[call-arg, arg-type]
+        return found[0](tables, "")
 
     if not run("reset", lambda: _check_reset(make(), tables)):
         return report

@@ -21,6 +21,14 @@ from video2policy.guard.syntax import FORBIDDEN_ATTRIBUTES, check_syntax
 from video2policy.task import Task
 
 
+class TaskClass(typing.Protocol):
+    """A generated class: it brings the scene information that `Task` itself wants as a third argument."""
+
+    __name__: str
+
+    def __call__(self, envs: Any, urdf_assets_root: str) -> Task: ...
+
+
 class LoadError(Exception):
     """Why generated code gives no task or reward, in one sentence."""
 
@@ -106,7 +114,7 @@ def run_module(source: str, name: str) -> dict[str, Any]:
     return space
 
 
-def load_task(task_py: Path, reward_py: Path | None = None) -> type[Task]:
+def load_task(task_py: Path, reward_py: Path | None = None) -> TaskClass:
     """The task class of a generated module, its reward function replaced by reward.py's where one is given.
 
     Raises LoadError.
@@ -126,4 +134,4 @@ def load_task(task_py: Path, reward_py: Path | None = None) -> type[Task]:
         if not callable(reward.get("reward_function")):
             raise LoadError("the reward module defines no reward_function")
         space["reward_function"] = reward["reward_function"]
-    return classes[0]
+    return typing.cast(TaskClass, classes[0])

@@ -40,7 +40,7 @@ def main(spec: Mapping[str, Any]) -> None:
         horizon=int(spec["horizon"]),
         fit_gripper=bool(spec["fit_gripper"]),
     )
-    task = load_task(Path(spec["task"]), Path(spec["reward"]))(sim, str(scene.parent))  # type: ignore[call-arg]
+    task = load_task(Path(spec["task"]), Path(spec["reward"]))(sim, str(scene.parent))
     environment = Environment(sim, task, float(spec["success_weight"]))
     training = Training(**spec["training"])
     parent = load_policy(Path(spec["parent"])) if spec["parent"] else None
