@@ -192,14 +192,6 @@ GO_TO_B = {
         "goal_distance = torch.clamp(gap - {near}, min=0.0)",
         ("gap",),
     ),
-    "push_distance": Quantity(
-        "from the tool to the place behind the object from which it is pushed towards the other one, m",
-        "toward = b_from_a / torch.clamp(distance, min=0.001).unsqueeze(-1)\n"
-        'behind = states["{a}_pos"][:, :2] - toward * (reach_a + 0.02).unsqueeze(-1)\n'
-        'push_distance = torch.norm(torch.cat([behind, states["{a}_pos"][:, 2:]], dim=-1)\n'
-        '                           - states["eef_pos"], dim=-1)',
-        ("b_from_a", "distance", "reach_a"),
-    ),
 }
 
 GO_TO_FRONT = {

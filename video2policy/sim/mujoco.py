@@ -224,9 +224,7 @@ class MujocoSim:
     def _start_joints(self, tool: Array) -> Array:
         """Joint positions (k, joints) that hold the tool there."""
         if self._poses is not None:
-            joints = self._poses.joints(tool)
-            joints[:, 6] -= arms.HOME_YAW  # the last joint's axis points down
-            return joints
+            return self._poses.joints(tool)
         joints = np.zeros((len(tool), self._n_arm))
         joints[:, :3], joints[:, 3] = tool, arms.HOME_YAW
         return joints
@@ -236,16 +234,20 @@ class MujocoSim:
         first = self._n_arm + 2
         heights = self._qpos[ids][:, first + 2 :: 7]
         moved = np.abs(heights - self._floor_heights).max(1) > 0.002
+        both_ways = itertools.permutations(range(len(self._shapes)), 2)
+        column_of = dict(zip(both_ways, self._contacts.pairs, strict=True))
+        pairs = list(itertools.combinations(range(len(self._shapes)), 2))
+        columns = [column_of[pair] for pair in pairs]
         for _ in range(150):
-            overlap = self._sensors[ids][:, self._contacts.pairs] < -PENETRATION
-            deep = ids[overlap.any(axis=1)]
+            overlap = self._sensors[ids][:, columns] < -PENETRATION
+            touching = overlap.any(axis=1)
+            deep = ids[touching]
             if len(deep) == 0:
                 break
-            for row, pairs in zip(deep, overlap[overlap.any(axis=1)], strict=True):
-                for a, b in itertools.compress(itertools.permutations(range(len(self._shapes)), 2), pairs):
-                    columns = [first + 7 * i + 2 for i in (a, b)]
-                    if a < b:
-                        self._qpos[row, max(columns, key=lambda c: self._qpos[row, c])] += RAISE
+            for row, touched in zip(deep, overlap[touching], strict=True):
+                for pair in itertools.compress(pairs, touched):
+                    ends = [first + 7 * i + 2 for i in pair]
+                    self._qpos[row, max(ends, key=lambda c: self._qpos[row, c])] += RAISE
             moved |= np.isin(ids, deep)
             self._batch.forward(ids=deep, stage=POSITION)
         else:

@@ -268,7 +268,7 @@ def locate_hand(rows: NDArray[np.int32], qpos: Array, tool_pos: Array, quat: Arr
 
 
 class PandaPoses:
-    """Joint positions that hold the Panda's tool anywhere in the workspace, pointing down.
+    """Joint positions that hold the Panda's tool anywhere in the workspace, pointing down at its home yaw.
 
     Turning the first joint moves the tool around the base and the last one turns it back, so that a table
     over the distance from the base and the height is enough. Interpolation is good to a millimetre.
@@ -314,6 +314,7 @@ class PandaPoses:
         joints += u * ((1 - v) * table[i + 1, j] + v * table[i + 1, j + 1])
         joints[:, 0] += around
         joints[:, 6] += around
+        joints[:, 6] -= HOME_YAW  # the last joint's axis points down
         return joints
 
 

@@ -76,7 +76,10 @@ class Memory(NamedTuple):
 
 
 class Contacts(NamedTuple):
-    """Where in `sensordata` which contact is; a sensor is the deepest distance, 0 without contact."""
+    """Where in `sensordata` which contact is; a sensor is the deepest distance, 0 without contact.
+
+    They are as old as the last physics step: 10 ms.
+    """
 
     left: NDArray[np.int64]  # (objects,), like the next three
     right: NDArray[np.int64]

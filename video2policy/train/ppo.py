@@ -122,12 +122,9 @@ def train(
             best_rate, best_weights, best_steps = rate, _weights(agent), batch.steps
         info = PolicyInfo(environment.observation_size, training.units, seed, batch.steps)
         if rate >= training.promising and batch.steps - tried >= training.check_every:
-            tried = batch.steps
-            if (
-                measure(environment, Policy(info, _weights(agent)), training.check_episodes)
-                >= training.solved
-            ):
-                best_weights, best_steps, stopped = _weights(agent), tried, "solved"
+            tried, weights = batch.steps, _weights(agent)
+            if measure(environment, Policy(info, weights), training.check_episodes) >= training.solved:
+                best_weights, best_steps, stopped = weights, tried, "solved"
                 break
             agent.obs = agent.env_reset()
             agent.dones.fill_(1)
