@@ -36,7 +36,7 @@ class Condition:
 class Term:
     """What a reward component measures.
 
-    `kind`: "distance" (m, shaped so that 0 gives 1), "progress" (grows with success; times temperature,
+    `kind`: "distance" (m, shaped so that 0 gives 1 and less may give more), "progress" (grows with success; times temperature,
     clipped to [-1, 1]), "flag" (0 or 1) or "penalty" (m or a fraction, 0 gives 0 and more is worse).
     """
 
@@ -57,7 +57,7 @@ class Observation:
 
 
 def shaped(kind: str, shape: str, temperature: float, code: str) -> str:
-    """The expression of a term; every distance shape is 1 at 0 and falls to 0.
+    """The expression of a term; every distance shape is 1 at 0 and falls to 0 as the distance grows.
 
     >>> shaped("distance", "tanh", 10.0, "grasp_distance")
     '1.0 - torch.tanh(10.0 * grasp_distance)'
@@ -106,16 +106,26 @@ QUANTITIES: Mapping[str, Quantity] = {
         "from the tool centre to the object's centre, m",
         'tool_distance = torch.norm(states["{a}_pos"] - states["eef_pos"], dim=-1)',
     ),
+    "sideways_off": Quantity(
+        "horizontally from the tool to the object's centre, m",
+        'sideways_off = torch.norm(states["{a}_pos"][:, :2] - states["eef_pos"][:, :2], dim=-1)',
+    ),
+    "around": Quantity(
+        "1 while the tool is over the object's middle and below its top, so that closing would grasp it",
+        'below_top = states["{a}_pos"][:, 2] + 0.5 * states["{a}_size"][:, 2] - states["eef_pos"][:, 2]\n'
+        "around = torch.clamp(100.0 * below_top, 0.0, 1.0) * torch.clamp(2.0 - 50.0 * sideways_off, 0.0, 1.0)",
+        ("sideways_off",),
+    ),
     "grasp_distance": Quantity(
-        "mean distance of the grasp point to the tool centre and both fingers, m: closing around it pays.\n"
-        "A tall object is grasped below its top, where the palm stays clear of it",
-        'grasp_offset = states["{a}_pos"] - states["eef_pos"]\n'
+        "how far the tool is from where it grasps, m, less what the fingers have closed there. It comes from\n"
+        "above: the further off to the side, the higher it should be. Fingers that touch the top from outside\n"
+        "gain nothing. A tall object is grasped below its top, where the palm stays clear of it",
         'grasp_rise = torch.clamp(0.5 * states["{a}_size"][:, 2] - 0.03, 0.0, 0.04)\n'
-        "grasp_offset = torch.stack(\n"
-        "    [grasp_offset[:, 0], grasp_offset[:, 1], grasp_offset[:, 2] + grasp_rise], dim=-1)\n"
-        'finger = 0.5 * states["gripper_opening"].unsqueeze(-1) * states["eef_rot6d"][:, 3:6]\n'
-        "grasp_distance = (torch.norm(grasp_offset, dim=-1) + torch.norm(grasp_offset - finger, dim=-1)\n"
-        "                  + torch.norm(grasp_offset + finger, dim=-1)) / 3.0",
+        "hover = torch.clamp(2.0 * sideways_off - 0.01, 0.0, 0.06)\n"
+        'drop = states["eef_pos"][:, 2] - states["{a}_pos"][:, 2] - grasp_rise - hover\n'
+        'closed = 0.08 - states["gripper_opening"]\n'
+        "grasp_distance = sideways_off + 0.5 * torch.abs(drop) + (0.02 - around) * closed",
+        ("sideways_off", "around"),
     ),
     "misalignment": Quantity(
         "yaw between the fingers and the nearest way to close across the object's narrow sides, rad",
@@ -288,16 +298,23 @@ CONDITIONS: Mapping[str, Condition] = {
     ),
     "brought": Condition(
         "in the gripper, or at the goal and down",
-        "((grasped > 0.5) | ((goal_distance < {arrive}) & (bottom < {table})))",
-        ("grasped", "goal_distance", "bottom"),
+        "((grasped * around > 0.5) | ((goal_distance < {arrive}) & (bottom < {table})))",
+        ("grasped", "around", "goal_distance", "bottom"),
     ),
     "close_by": Condition("with the tool near it", "(tool_distance < 0.12)", ("tool_distance",)),
 }
 
 TERMS: Mapping[str, Term] = {
-    "reach": Term("Bring the fingers around the object.", "distance", "grasp_distance", ("grasp_distance",)),
+    "reach": Term(
+        "Come down over the object with open fingers, then close them.",
+        "distance",
+        "grasp_distance",
+        ("grasp_distance",),
+    ),
     "align": Term("Turn the fingers across its narrow sides.", "distance", "misalignment", ("misalignment",)),
-    "grasp": Term("Hold it with both fingers.", "flag", "grasped", ("grasped",)),
+    "grasp": Term(
+        "Hold it between both fingers, not under them.", "flag", "grasped * around", ("grasped", "around")
+    ),
     "lift": Term("Raise it.", "progress", "torch.clamp(height, min=0.0)", ("height",)),
     "line_up": Term("Bring the tool behind the object.", "distance", "push_distance", ("push_distance",)),
     "push": Term(
@@ -312,6 +329,12 @@ TERMS: Mapping[str, Term] = {
         "Bring the object closer to the other one.", "progress", "torch.clamp(closer, min=-0.1)", ("closer",)
     ),
     "carry": Term("Bring the object to its goal.", "distance", "goal_distance", ("goal_distance",)),
+    "bring": Term(
+        "Bring the object to its goal along the table.",
+        "distance",
+        "(goal_distance + torch.clamp(bottom, min=0.0))",
+        ("goal_distance", "bottom"),
+    ),
     "raise": Term(
         "Carry it at a height that clears the way; at the goal this no longer matters.",
         "flag",
@@ -376,7 +399,11 @@ class Family:
 
 # Success counts 100 a step, which drowns much smaller rewards as soon as it happens by accident: these are of
 # its size. Without `calm` a tool that has come to the object goes on pressing down, and never tries up.
-_HANDLE = (Component("align", 10.0, 3.0, "exp"), Component("reach", 20.0, 10.0))
+_HANDLE = (
+    Component("align", 10.0, 3.0, "exp"),
+    Component("reach", 20.0, 10.0),
+    Component("grasp", 10.0),
+)
 _CALM = Component("calm", 5.0, 1.0, "linear")
 
 _LIFT = Family(
@@ -427,11 +454,11 @@ _PUT_NEXT = replace(
     stricter=("free", "slow"),
     components=(
         *_HANDLE,
-        Component("carry", 60.0, 5.0, gate="close_by"),
-        Component("release", 60.0, gate="there"),
+        Component("bring", 60.0, 5.0, gate="close_by"),
+        Component("release", 80.0, gate="there"),
         _CALM,
     ),
-    gated=("carry",),
+    gated=("bring",),
     gates=("close_by", "brought", None),
 )
 """Slide or carry it there and let go; SSv2's "next to" does not ask how it came there."""
@@ -447,6 +474,7 @@ _DROP_NEXT = replace(
         Component("release", 80.0, gate="arrived"),
         _CALM,
     ),
+    gated=("carry",),
     gates=("lifted", "held", "close_by"),
 )
 _FRONT = ("ahead", "aligned", "front_near", "on_table")

@@ -24,7 +24,7 @@ HORIZON = 100
 """Steps over which a search record's figures are summed, where it does not say."""
 GOAL_FACTOR = 1.5
 TEMPERATURE_FACTOR = 3.0
-GOALS = ("lift", "push", "approach", "carry", "clear_away", "release")
+GOALS = ("lift", "push", "approach", "carry", "bring", "clear_away", "release")
 """Terms that measure the goal itself rather than the way to it."""
 
 
