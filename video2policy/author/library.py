@@ -36,8 +36,9 @@ class Condition:
 class Term:
     """What a reward component measures.
 
-    `kind`: "distance" (m, shaped so that 0 gives 1 and less may give more), "progress" (grows with success; times temperature,
-    clipped to [-1, 1]), "flag" (0 or 1) or "penalty" (m or a fraction, 0 gives 0 and more is worse).
+    `kind`: "distance" (m, shaped so that 0 gives 1, and less may give more), "progress" (grows with success;
+    times temperature, clipped to [-1, 1]), "flag" (0 or 1) or "penalty" (m or a fraction, 0 gives 0 and more
+    is worse).
     """
 
     comment: str
@@ -113,13 +114,14 @@ QUANTITIES: Mapping[str, Quantity] = {
     "around": Quantity(
         "1 while the tool is over the object's middle and below its top, so that closing would grasp it",
         'below_top = states["{a}_pos"][:, 2] + 0.5 * states["{a}_size"][:, 2] - states["eef_pos"][:, 2]\n'
-        "around = torch.clamp(100.0 * below_top, 0.0, 1.0) * torch.clamp(2.0 - 50.0 * sideways_off, 0.0, 1.0)",
+        "around = torch.clamp(100.0 * below_top, 0.0, 1.0)\n"
+        "around = around * torch.clamp(2.0 - 50.0 * sideways_off, 0.0, 1.0)",
         ("sideways_off",),
     ),
     "grasp_distance": Quantity(
-        "how far the tool is from where it grasps, m, less what the fingers have closed there. It comes from\n"
-        "above: the further off to the side, the higher it should be. Fingers that touch the top from outside\n"
-        "gain nothing. A tall object is grasped below its top, where the palm stays clear of it",
+        "how far the tool is from where it grasps, m, less what the fingers have closed there. It comes\n"
+        "from above: the further off to the side, the higher it should be. Fingers that touch the top from\n"
+        "outside gain nothing. A tall object is grasped below its top, where the palm stays clear of it",
         'grasp_rise = torch.clamp(0.5 * states["{a}_size"][:, 2] - 0.03, 0.0, 0.04)\n'
         "hover = torch.clamp(2.0 * sideways_off - 0.01, 0.0, 0.06)\n"
         'drop = states["eef_pos"][:, 2] - states["{a}_pos"][:, 2] - grasp_rise - hover\n'
