@@ -62,6 +62,20 @@ def test_a_component_that_is_always_zero_is_rewritten() -> None:
     assert reward.component("reach").shape != PARENT.component("reach").shape
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("sample", [0, 1])
+def test_any_component_of_a_family_may_be_always_zero(family: str, sample: int) -> None:
+    """A flag such as grasp stays zero in a training that never gets there."""
+    parent = RewardGenome(family, FAMILIES[family].components)
+    for never in parent.components:
+        parts = {c.name: figures(0.0, 0.0) if c is never else figures(0.1, 0.8) for c in parent.components}
+        search = record(0.0) | {
+            "components": {name: {"success": None, "failure": part} for name, part in parts.items()}
+        }
+        reward, _ = reflect(parent, search, random.Random(0), sample)
+        assert {c.name for c in reward.components} == {c.name for c in parent.components}
+
+
 def test_a_component_that_misleads_is_halved() -> None:
     search = record(0.6, reach=figures(0.5, 0.9))
     search["components"]["reach"]["success"] = figures(0.1, 0.3)

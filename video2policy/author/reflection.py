@@ -105,7 +105,7 @@ def _mend_components(
             notes.append(f"{component.name} was higher in failures: halved.")
         elif (
             len(others) > 1
-            and sizes[component.name] > DOMINANT * median(others) > 0
+            and sizes.get(component.name, 0.0) > DOMINANT * median(others) > 0
             and component.name not in GOALS
         ):
             component = replace(component, weight=round(component.weight / 2, 4))
