@@ -235,17 +235,20 @@ class MujocoSim:
         heights = self._qpos[ids][:, first + 2 :: 7]
         moved = np.abs(heights - self._floor_heights).max(1) > 0.002
         both_ways = itertools.permutations(range(len(self._shapes)), 2)
-        column_of = dict(zip(both_ways, self._contacts.pairs, strict=True))
-        pairs = list(itertools.combinations(range(len(self._shapes)), 2))
-        columns = [column_of[pair] for pair in pairs]
+        # The sensor of a with b is that of b with a: once is enough.
+        columns = {
+            pair: column
+            for pair, column in zip(both_ways, self._contacts.pairs, strict=True)
+            if pair[0] < pair[1]
+        }
         for _ in range(150):
-            overlap = self._sensors[ids][:, columns] < -PENETRATION
+            overlap = self._sensors[ids][:, list(columns.values())] < -PENETRATION
             touching = overlap.any(axis=1)
             deep = ids[touching]
             if len(deep) == 0:
                 break
             for row, touched in zip(deep, overlap[touching], strict=True):
-                for pair in itertools.compress(pairs, touched):
+                for pair in itertools.compress(columns, touched):
                     ends = [first + 7 * i + 2 for i in pair]
                     self._qpos[row, max(ends, key=lambda c: self._qpos[row, c])] += RAISE
             moved |= np.isin(ids, deep)

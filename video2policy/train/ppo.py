@@ -120,9 +120,9 @@ def train(
         progress(log[-1])
         if rate >= best_rate:
             best_rate, best_weights, best_steps = rate, _weights(agent), batch.steps
-        info = PolicyInfo(environment.observation_size, training.units, seed, batch.steps)
         if rate >= training.promising and batch.steps - tried >= training.check_every:
             tried, weights = batch.steps, _weights(agent)
+            info = PolicyInfo(environment.observation_size, training.units, seed, tried)
             if measure(environment, Policy(info, weights), training.check_episodes) >= training.solved:
                 best_weights, best_steps, stopped = weights, tried, "solved"
                 break
