@@ -315,7 +315,10 @@ TERMS: Mapping[str, Term] = {
     ),
     "align": Term("Turn the fingers across its narrow sides.", "distance", "misalignment", ("misalignment",)),
     "grasp": Term(
-        "Hold it between both fingers, not under them.", "flag", "grasped * around", ("grasped", "around")
+        "Hold it between both fingers, not under them.",
+        "flag",
+        "grasped * (around > 0.5)",
+        ("grasped", "around"),
     ),
     "lift": Term("Raise it.", "progress", "torch.clamp(height, min=0.0)", ("height",)),
     "line_up": Term("Bring the tool behind the object.", "distance", "push_distance", ("push_distance",)),
@@ -404,7 +407,7 @@ class Family:
 _HANDLE = (
     Component("align", 10.0, 3.0, "exp"),
     Component("reach", 20.0, 10.0),
-    Component("grasp", 10.0),
+    Component("grasp", 20.0),
 )
 _CALM = Component("calm", 5.0, 1.0, "linear")
 
