@@ -35,3 +35,10 @@ checkpoint scene:
         code=code_digest("scripts/scene.py"),
     script:
         "../scripts/scene.py"
+
+
+rule scenes:
+    """Perception alone: every clip's scene.json, to be looked at before anything is trained."""
+    input:
+        expand("results/videos/{video}/scene.json", video=ROWS),
+    localrule: True

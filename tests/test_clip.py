@@ -192,6 +192,19 @@ def test_a_large_moving_hand_is_no_camera_motion(tmp_path: Path) -> None:
     assert seen(write(tmp_path / "hand.mp4", images)) is None
 
 
+def test_a_printed_object_on_a_faint_table_is_no_camera_motion(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    grain = cv2.GaussianBlur(rng.normal(0, 1, (240, 320)), (0, 0), 2.5)
+    table = np.repeat((150 + 9 * grain / grain.std())[..., None], 3, axis=2).astype(np.uint8)
+    print_ = cv2.resize(rng.integers(0, 2, (12, 10)).astype(np.uint8), (70, 84), interpolation=0) * 255
+    images = []
+    for index in range(30):
+        image = table.copy()
+        image[150 - 4 * index : 234 - 4 * index, 120:190] = print_[..., None]
+        images.append(image)
+    assert seen(write(tmp_path / "print.mp4", images)) is None
+
+
 def test_cut(tmp_path: Path) -> None:
     path = write(tmp_path / "cut.mp4", scene(15) + scene(15, seed=9))
     assert "has a cut at frame 15" in (seen(path, max_camera_motion=1) or "")

@@ -15,6 +15,9 @@ SOLIDS = [
     Solid("frustum", (0.06, 0.06, 0.1)),
     Solid("frustum", (0.06, 0.08, 0.1), "up"),
     Solid("frustum", (0.09, 0.06, 0.12), "down"),
+    Solid("frustum", (0.2, 0.26, 0.02), "up"),
+    Solid("box", (0.1, 0.14, 0.08), "up"),
+    Solid("box", (0.12, 0.09, 0.05), "down"),
     Solid("sphere", (0.04, 0.04, 0.04)),
 ]
 
@@ -39,22 +42,26 @@ def test_pieces_are_convex_few_and_fill_the_solid(solid):
     assert sum(p.volume for p in pieces) == pytest.approx(solid.mesh().volume, rel=0.2)
 
 
-def test_a_cup_is_hollow_on_its_open_side():
+@pytest.mark.parametrize(
+    ("kind", "size"),
+    [("frustum", (0.08, 0.08, 0.1)), ("frustum", (0.2, 0.24, 0.03)), ("box", (0.09, 0.12, 0.08))],
+)
+def test_a_container_is_hollow_on_its_open_side(kind, size):
     for opening, inside in (("up", 1), ("down", -1)):
-        cup = Solid("frustum", (0.08, 0.08, 0.1), opening)
-        free = np.array([[0, 0, inside * 0.03]])
+        cup = Solid(kind, size, opening)
+        free = np.array([[0.003, 0.002, inside * 0.3 * size[2]]])
         assert not cup.mesh().contains(free)[0]
         assert not any(piece.contains(free)[0] for piece in cup.pieces())
-        closed_end = np.array([[0, 0, -inside * 0.0485]])
+        closed_end = np.array([[0.003, 0.002, -inside * (0.5 * size[2] - 0.3 * cup.wall)]])
         assert cup.mesh().contains(closed_end)[0]
         assert any(piece.contains(closed_end)[0] for piece in cup.pieces())
 
 
-def test_a_solid_without_volume_and_a_hollow_box_are_errors():
+def test_a_solid_without_volume_and_a_hollow_ball_are_errors():
     with pytest.raises(ValueError, match="no volume"):
         Solid("box", (0.1, 0, 0.1))
     with pytest.raises(ValueError, match="hollow"):
-        Solid("box", (0.1, 0.1, 0.1), "up")
+        Solid("sphere", (0.1, 0.1, 0.1), "up")
 
 
 @settings(max_examples=20, deadline=None)

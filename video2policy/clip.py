@@ -164,13 +164,35 @@ class CameraMotion:
     """Displacement below which a feature stands still, fraction of the diagonal."""
     STILL_SHARE = 0.33
 
+    CELLS = (4, 6)
+    """Rows and columns of cells that give features: the prints on an object that moves must not outvote the
+    faint grain of the table around it."""
+    PER_CELL = 16
+    MIN_GRADIENT = 1.2
+    """Grey levels per pixel, root mean square in a feature's weaker direction: less is noise."""
+
     def __init__(self, first: Image) -> None:
         self.first = first
         self.diagonal = float(np.hypot(*first.shape))
-        points = cv2.goodFeaturesToTrack(first, 400, 0.01, 7)
-        self.points = np.zeros((0, 2), np.float32) if points is None else points.reshape(-1, 2)
+        self.points = self._features(first)
         self.guess = self.points.copy()
         self.largest = 0.0
+
+    def _features(self, image: Image) -> NDArray[np.float32]:
+        """Corners (n, 2) from every cell of the picture."""
+        block = 5
+        # OpenCV scales 8-bit gradients by 2 / 255 here.
+        sharp = cv2.cornerMinEigenVal(image, block) > (2 / 255 * self.MIN_GRADIENT) ** 2
+        found = [np.zeros((0, 2), np.float32)]
+        for rows in np.array_split(np.arange(image.shape[0]), self.CELLS[0]):
+            for columns in np.array_split(np.arange(image.shape[1]), self.CELLS[1]):
+                cell = np.zeros(image.shape, np.uint8)
+                cell[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = 255
+                cell[~sharp] = 0
+                points = cv2.goodFeaturesToTrack(image, self.PER_CELL, 0.01, 7, mask=cell, blockSize=block)
+                if points is not None:
+                    found.append(points.reshape(-1, 2))
+        return np.concatenate(found)
 
     @property
     def measurable(self) -> bool:

@@ -24,7 +24,10 @@ Kind = Literal["box", "frustum", "sphere"]
 Opening = Literal["none", "up", "down"]
 
 WALL = 0.06
-"""Wall thickness of a hollow solid, as a fraction of its larger diameter."""
+"""Wall thickness of a hollow solid, as a fraction of its larger horizontal extent."""
+
+FLOOR = 0.3
+"""And at most this fraction of its height, so that a plate keeps a cavity."""
 
 RING_PIECES = 7
 """Convex wall segments of a hollow frustum; with its bottom that makes 8, the most that physics is given."""
@@ -35,7 +38,7 @@ class Solid:
     """A box, a frustum (cylinder, cup) or a sphere that stands on the table, in any unit of length.
 
     ``size``: box (x, y, z); frustum (bottom diameter, top diameter, height); sphere (diameter,) * 3.
-    ``opening`` makes a frustum a cup: "up" like a mug, "down" like a cup turned over.
+    ``opening`` makes a frustum a cup and a box a crate: "up" like a mug, "down" like a cup turned over.
     """
 
     kind: Kind
@@ -45,8 +48,13 @@ class Solid:
     def __post_init__(self) -> None:
         if min(self.size) <= 0:
             raise ValueError(f"a {self.kind} of size {self.size} has no volume")
-        if self.opening != "none" and self.kind != "frustum":
-            raise ValueError(f"a {self.kind} cannot be hollow")
+        if self.opening != "none" and self.kind == "sphere":
+            raise ValueError("a sphere cannot be hollow")
+
+    @property
+    def wall(self) -> float:
+        """Thickness of walls and floor, where it is hollow."""
+        return min(WALL * max(self.size[:2]), FLOOR * self.size[2])
 
     @property
     def extents(self) -> Array:
@@ -72,6 +80,13 @@ class Solid:
 
     def mesh(self) -> trimesh.Trimesh:
         """Closed mesh, fine enough to carry vertex colours."""
+        if self.kind == "box" and self.opening != "none":
+            crate = trimesh.boolean.difference(
+                [trimesh.creation.box(extents=self.size), self._cavity()], engine="manifold"
+            )
+            for _ in range(3):
+                crate = crate.subdivide()
+            return crate
         if self.kind == "box":
             cube = trimesh.creation.box(extents=np.ones(3))
             for _ in range(4):
@@ -82,13 +97,20 @@ class Solid:
             return trimesh.creation.icosphere(subdivisions=3, radius=self.size[0] / 2)
         return _revolve(self._profile())
 
+    def _cavity(self) -> trimesh.Trimesh:
+        """What a hollow box lacks of a full one, reaching out of its open side."""
+        x, y, z = self.size
+        cavity = trimesh.creation.box(extents=(x - 2 * self.wall, y - 2 * self.wall, z))
+        cavity.apply_translation([0, 0, self.wall if self.opening == "up" else -self.wall])
+        return cavity
+
     def _profile(self) -> Array:
         """Half section (radius, z) of a frustum, from the axis below to the axis above."""
         bottom, top, height = self.size[0] / 2, self.size[1] / 2, self.size[2]
         low, high = -height / 2, height / 2
         if self.opening == "none":
             return np.array([[0, low], [bottom, low], [top, high], [0, high]])
-        wall = WALL * max(self.size[:2])
+        wall = self.wall
         if self.opening == "down":
             inner = [[max(top - wall, 1e-3 * top), high - wall], [bottom - wall, low]]
             return np.array([[0, high - wall], *inner, [bottom, low], [top, high], [0, high]])
@@ -97,6 +119,8 @@ class Solid:
 
     def pieces(self) -> list[trimesh.Trimesh]:
         """Convex pieces of few vertices (at most 32 each, 8 in all) for physics."""
+        if self.kind == "box" and self.opening != "none":
+            return self._boards()
         if self.kind == "box":
             return [trimesh.creation.box(extents=self.size)]
         if self.kind == "sphere":
@@ -105,7 +129,7 @@ class Solid:
         low, high = -height / 2, height / 2
         if self.opening == "none":
             return [_hull(np.vstack([_ring(bottom, low, 16), _ring(top, high, 16)]))]
-        wall = WALL * max(self.size[:2])
+        wall = self.wall
         closed, end = (high, high - wall) if self.opening == "down" else (low, low + wall)
         slope = (top - bottom) / height
         base = _hull(np.vstack([_ring(bottom + slope * (z - low), z, 16) for z in (closed, end)]))
@@ -127,6 +151,19 @@ class Solid:
                 )
             )
         return [base, *segments]
+
+    def _boards(self) -> list[trimesh.Trimesh]:
+        """Floor and four walls of a hollow box; the walls stand on the floor."""
+        x, y, z = self.size
+        w, side = self.wall, 1.0 if self.opening == "up" else -1.0
+        high, middle = z - w, side * w / 2
+        boards = [((x, y, w), (0.0, 0.0, -side * high / 2))]
+        boards += [((w, y, high), (sign * (x - w) / 2, 0.0, middle)) for sign in (-1, 1)]
+        boards += [((x - 2 * w, w, high), (0.0, sign * (y - w) / 2, middle)) for sign in (-1, 1)]
+        return [
+            trimesh.creation.box(extents=extents, transform=pose.transform(None, np.array(centre)))
+            for extents, centre in boards
+        ]
 
 
 def _ring(radius: float, z: float, sections: int = 32) -> Array:

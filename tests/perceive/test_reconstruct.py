@@ -11,6 +11,7 @@ from video2policy.mask import iou
 from video2policy.mesh import Solid
 from video2policy.perceive.contact import Contact, Run
 from video2policy.perceive.reconstruct import (
+    choose,
     frame_scores,
     inflate_standing,
     opening_of,
@@ -19,7 +20,7 @@ from video2policy.perceive.reconstruct import (
     solid_from_json,
 )
 from video2policy.perceive.silhouette import opened, outline
-from video2policy.perceive.solid import fit_solid, is_cube, named_kind
+from video2policy.perceive.solid import Fit, fit_solid, is_cube, named_kind
 from video2policy.perceive.verdict import Rejected
 
 
@@ -190,7 +191,21 @@ def test_names_tell_shapes_and_openings():
     assert opening_of("blue mug", cup, "lift", "a") == "up" if cup.size[0] <= 1.12 * cup.size[1] else "down"
     assert opening_of("tin", can, "put_into", "b") == "up"
     assert opening_of("can", can, "lift", "a") == "none"
-    assert opening_of("box", Solid("box", (1, 1, 1)), "cover", "a") == "none"
+    box = Solid("box", (1, 1, 1))
+    assert opening_of("box", box, "cover", "a") == "down" and opening_of("box", box, "put_into", "b") == "up"
+    assert opening_of("box", box, "lift", "a") == "none" and opening_of("crate", box, "lift", "a") == "up"
+    assert opening_of("ball", Solid("sphere", (1, 1, 1)), "put_into", "b") == "none"
+
+
+def test_what_must_be_hollow_is_a_box_or_a_frustum_however_it_fits():
+    poor = [
+        Fit(Solid("sphere", (1, 1, 1)), np.eye(4), 0.9, 0.0),
+        Fit(Solid("box", (1, 1, 1)), np.eye(4), 0.4, 0.0),
+        Fit(Solid("frustum", (1, 1, 1)), np.eye(4), 0.5, 0.0),
+    ]
+    found = choose(poor, "thing", hollow=True)
+    assert found is not None and found.solid.kind == "frustum"
+    assert choose(poor[1:], "thing") is None
 
 
 def test_thin_parts_are_taken_off_and_corners_stay():

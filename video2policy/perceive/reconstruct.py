@@ -50,7 +50,7 @@ STEEP = 55.0
 
 HOLLOW = frozenset(
     ["cup", "mug", "glass", "bowl", "beaker", "tumbler", "pot"]
-    + ["bucket", "basket", "container", "jar", "vase"]
+    + ["bucket", "basket", "container", "jar", "vase", "crate", "tray", "bin", "drawer", "plate", "pan"]
 )
 """Words for things with an opening."""
 
@@ -147,27 +147,36 @@ def frame_scores(
     return result
 
 
-def opening_of(label: str, solid: Solid, family: str, role: str | None) -> Opening:
-    """Whether a frustum is hollow, and which way it opens: by its role, else by its name and taper."""
-    if solid.kind != "frustum":
-        return "none"
+def role_opening(family: str, role: str | None) -> Opening:
+    """The opening that an object must have to play its role: things go over another, or into one."""
     if family in ("cover", "uncover") and role == "a":
         return "down"
-    if family.endswith("_into") and role == "b":
-        return "up"
-    if any(word in HOLLOW for word in words(label)):
-        # Cups are wider at the rim; one that is much wider below stands on it.
-        return "down" if solid.size[0] > 1.12 * solid.size[1] else "up"
-    return "none"
+    return "up" if family.endswith("_into") and role == "b" else "none"
 
 
-def choose(fits: Sequence[Fit], label: str) -> Fit | None:
-    """The fit that explains the silhouette best, the suggested kind preferred; None if none does."""
+def opening_of(label: str, solid: Solid, family: str, role: str | None) -> Opening:
+    """Whether a solid is hollow, and which way it opens: by its role, else by its name and taper."""
+    needed = role_opening(family, role)
+    if solid.kind == "sphere" or needed != "none":
+        return needed if solid.kind != "sphere" else "none"
+    if not any(word in HOLLOW for word in words(label)):
+        return "none"
+    # Cups are wider at the rim; one that is much wider below stands on it.
+    return "down" if solid.kind == "frustum" and solid.size[0] > 1.12 * solid.size[1] else "up"
+
+
+def choose(fits: Sequence[Fit], label: str, hollow: bool = False) -> Fit | None:
+    """The fit that explains the silhouette best, the suggested kind preferred; None if none does.
+
+    What must be `hollow` gets the best box or frustum however it fits: without a cavity nothing goes in.
+    """
     suggested = named_kind(label)
 
     def merit(fit: Fit) -> float:
         return fit.iou + (NAME_BONUS if fit.solid.kind == suggested else 0.0)
 
+    if hollow:
+        return max((fit for fit in fits if fit.solid.kind != "sphere"), key=merit, default=None)
     good = [fit for fit in fits if fit.iou >= (NAMED_IOU if fit.solid.kind == suggested else MIN_IOU)]
     return max(good, key=merit) if good else None
 
@@ -260,12 +269,14 @@ def reconstruct(
         if masks[candidates[0]].sum() < MIN_AREA:
             raise Rejected(f"{label} is not visible in reference frame {reference}")
     near_table = contact.near_table()
+    hollow = role_opening(family, role) != "none"
     frame, base, best, highest = candidates[0], 0.0, None, -np.inf
     for t in candidates:
         height = 0.0
         if not near_table[t] and np.isfinite(contact.drop[t]):
             height = camera.altitude * float(np.clip(1 - contact.drop[t] / contact.ground_drop(), 0, 0.8))
-        fit = choose(fits_of(largest_component(masks[t]), others[t], camera, height, label), label)
+        fits = fits_of(largest_component(masks[t]), others[t], camera, height, label)
+        fit = choose(fits, label, hollow)
         # The better view counts, and the better explanation: a tilted box is no standing one.
         worth = 0.0 if fit is None else float(np.sqrt(scores[t])) * fit.iou**2
         if worth > highest:
