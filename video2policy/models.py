@@ -1,6 +1,6 @@
-"""The models that perception can be told to use: where each comes from, what it needs, and under which licence.
+"""The models that perception can be told to use: where each comes from and under which licence.
 
-Standard library only: the Snakefile reads it in the lean host environment. docs/models.md is checked against it.
+Standard library only: the Snakefile reads it in the host environment. docs/models.md is checked against it.
 """
 
 from __future__ import annotations

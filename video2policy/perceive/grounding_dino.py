@@ -1,4 +1,4 @@
-"""Objects by their names on the first frame: Grounding DINO (transformers' port), as in the paper, section 3.1.
+"""Objects by their names on the first frame: Grounding DINO (transformers' port; paper, section 3.1).
 
 Liu et al., "Grounding DINO", 2023; weights IDEA-Research/grounding-dino-tiny or -base, Apache-2.0.
 """
@@ -109,7 +109,7 @@ def proposer(backend: Backend) -> Proposer:
     def propose(
         images: Sequence[Image], labels: Mapping[str, str], handled: str, taken: Mapping[str, Box]
     ) -> dict[str, tuple[Box, float, str]]:
-        """Box on the first of `images`, score and method of every object. Raises Rejected for one not found."""
+        """Box on the first of `images`, score and method of every object; Rejected for one not found."""
         detector = Detector(backend)  # only now: a sheet with boxes needs no weights
         found = assign(detector.detect(images[0], " ".join(map(phrase, labels.values()))), labels, taken)
         for name, label in labels.items():

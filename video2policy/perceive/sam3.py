@@ -1,7 +1,7 @@
 """Objects by their names, and their masks over a clip: SAM 3 (transformers' port).
 
-The detector answers a noun phrase on the first frame; the tracker is prompted as SAM 2.1 is (sam2.py). Both are
-parts of one set of weights, facebook/sam3 (gated: its page asks for consent), SAM License.
+The detector answers a noun phrase on the first frame; the tracker is prompted as SAM 2.1 is (sam2.py). Both
+are parts of one set of weights, facebook/sam3 (gated: its page asks for consent), SAM License.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def proposer(backend: Backend) -> Proposer:
     def propose(
         images: Sequence[Image], labels: Mapping[str, str], handled: str, taken: Mapping[str, Box]
     ) -> dict[str, tuple[Box, float, str]]:
-        """Box on the first of `images`, score and method of every object. Raises Rejected for one not found."""
+        """Box on the first of `images`, score and method of every object; Rejected for one not found."""
         detector = Detector(backend)
         found: dict[str, Detection] = {}
         for name, label in labels.items():
