@@ -189,6 +189,7 @@ rule track:
         frames="<clip>/frames",
         masks=per_object("masks/{obj}.npz"),
         camera_json="<clip>/camera.json",
+        depth="<clip>/depth",
         mesh="<clip>/objects/{obj}/mesh.obj",
         mesh_json="<clip>/objects/{obj}/mesh.json",
         size_json="<clip>/objects/{obj}/size.json",

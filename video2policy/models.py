@@ -94,7 +94,7 @@ MODELS = {
             "SAM License",
             weights="facebook/sam-3d-objects",
             clone="https://github.com/facebookresearch/sam-3d-objects",
-            restriction="its mesh code descends from TRELLIS, which needs nvdiffrast, for non-commercial use",
+            restriction="nobody checked that it runs without nvdiffrast, which is for non-commercial use",
         ),
         Model(
             "foundation_pose",

@@ -8,6 +8,7 @@ does not move keeps its distance. The table is the plane through the points arou
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import cv2
@@ -56,51 +57,38 @@ class Network(Protocol):
         """Metres (H, W) along the optical axis of a camera with lens K; 0 or not finite where unknown."""
 
 
+@dataclass(frozen=True)
 class PlaneModel:
-    """A plane n . x = d for skimage's RANSAC: `params` are the unit normal n and d."""
+    """A plane normal . x = offset, as skimage's RANSAC wants a model."""
 
-    def __init__(self) -> None:
-        self.params: tuple[Array, float] | None = None
+    normal: Array
+    offset: float
 
     @classmethod
     def from_estimate(cls, data: Array) -> PlaneModel:
         """The plane through points (n, 3)."""
-        model = cls()
-        model.estimate(data)
-        return model
-
-    def estimate(self, data: Array) -> bool:
-        """Fit to points (n, 3); False where they do not span a plane."""
         centre, normal = trimesh.points.plane_fit(data)
-        if not np.isfinite(normal).all():
-            return False
-        self.params = np.asarray(normal, dtype=float), float(normal @ centre)
-        return True
+        return cls(np.asarray(normal, dtype=float), float(normal @ centre))
 
     def residuals(self, data: Array) -> Array:
         """Distance of points (n, 3) in shares of their depth."""
-        assert self.params is not None
-        normal, offset = self.params
-        return np.asarray(np.abs(data @ normal - offset) / np.maximum(data[:, 2], 1e-6), dtype=float)
+        gap = np.abs(data @ self.normal - self.offset)
+        return np.asarray(gap / np.maximum(data[:, 2], 1e-6), dtype=float)
 
 
 def fit_plane(points: Array) -> tuple[Array, float, float]:
     """Unit normal towards the camera, the camera's height over it, and the share of points (n, 3) on it.
 
-    Points are in the camera frame. Raises Rejected where fewer than half of them lie on a plane.
+    Points are in the camera frame. Raises Rejected where too few of them lie on a plane.
     """
     if len(points) < 50:
         raise Rejected("the depth image says nothing around the objects")
-    model, inliers = ransac(points, PlaneModel, 3, TOLERANCE, max_trials=400, rng=0)
+    plane, inliers = ransac(points, PlaneModel, 3, TOLERANCE, max_trials=400, rng=0)
     share = 0.0 if inliers is None else float(np.mean(inliers))
-    if model is None or share < LEAST_INLIERS:
+    if plane is None or share < LEAST_INLIERS:
         raise Rejected("what is around the objects is not flat: no table could be fitted to the depth image")
-    refined = PlaneModel.from_estimate(points[inliers])
-    assert refined.params is not None
-    normal, offset = refined.params
-    if offset > 0:  # the camera, at the origin, is on the normal's side
-        normal, offset = -normal, -offset
-    return normal, -offset, share
+    side = -1.0 if plane.offset > 0 else 1.0  # the camera, at the origin, is on the normal's side
+    return side * plane.normal, -side * plane.offset, share
 
 
 def rotation_over(normal: Array) -> Array:
@@ -151,8 +139,8 @@ def around_feet(masks: Mapping[str, Masks], frame: int) -> NDArray[np.bool_]:
 class MetricDepth:
     """A clip's depth by a network: lens, table and images of one scale.
 
-    `masks` (n, H, W) are those of all objects; `given` is the sheet's camera (fov in degrees or fx in pixels of
-    the clip, `scale` frame pixels each), which wins over the network's lens.
+    `masks` (n, H, W) are those of all objects; `given` is the sheet's camera (fov in degrees or fx in pixels
+    of the clip, `scale` frame pixels each), which wins over the network's lens.
     """
 
     def __init__(
@@ -194,7 +182,7 @@ class MetricDepth:
         return cv2.dilate(covered, np.ones((9, 9), np.uint8)) == 0
 
     def _usual(self, depths: Mapping[int, Depth]) -> Depth:
-        """Depth (H, W) of what does not move: the median over the samples, each brought to a common scale."""
+        """Depth (H, W) of what does not move: the samples' median, each brought to a common scale."""
         stack = np.array([np.where(np.isfinite(d) & (d > 0), d, np.nan) for d in depths.values()])
         clear = np.array([self.still[t] for t in depths])
         usual = np.where(clear, stack, np.nan)
@@ -239,8 +227,8 @@ class MetricDepth:
         camera = Camera(self.K, width, height, rotation_over(normal), altitude)
         if not PITCHES[0] < camera.pitch < PITCHES[1]:
             raise Rejected(
-                f"the surface around the objects is no table: the camera would look {camera.pitch:.0f} degrees "
-                "down on it"
+                "the surface around the objects is no table: the camera would look "
+                f"{camera.pitch:.0f} degrees down on it"
             )
         contacts: dict[str, Contact] = {
             name: contact_from(item, displacements(self.frames, item), self.K, camera.rotation)
