@@ -59,7 +59,7 @@ class Backend:
             )
         with self.imports():
             from huggingface_hub import snapshot_download
-            from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
+            from huggingface_hub.utils import LocalEntryNotFoundError, OfflineModeIsEnabled
         try:
             return Path(snapshot_download(self.weights))
         except (LocalEntryNotFoundError, OfflineModeIsEnabled):

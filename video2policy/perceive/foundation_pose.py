@@ -38,11 +38,11 @@ class Estimator:
 
     def __init__(self, mesh: trimesh.Trimesh, K: Array, backend: Backend) -> None:
         clone = backend.clone_folder()
-        missing = [name for name in WEIGHTS if not (clone / "weights" / name / "model_best.pth").is_file()]
+        missing = [name for name in WEIGHTS if not (clone / "weights" / name).is_dir()]
         if missing:
             raise Unavailable(
-                f"the weights of {METHOD} are not here: put the folders {' and '.join(missing)}, to which its "
-                f"readme links, into {clone / 'weights'}"
+                f"the weights of {METHOD} are not here: put the folders {' and '.join(missing)}, to which "
+                f"its readme links, into {clone / 'weights'}"
             )
         with backend.imports():
             import nvdiffrast.torch as rasterizer
@@ -65,7 +65,7 @@ class Estimator:
         )
 
     def register(self, image: NDArray[np.uint8], depth: NDArray[np.float32], mask: Mask) -> Array:
-        """camera_from_object (4x4) of the masked object in an RGB image (H, W, 3) with metric depth (H, W)."""
+        """camera_from_object (4x4) of what is masked in an RGB image (H, W, 3) with metric depth (H, W)."""
         found = self.vendor.register(
             K=self.K, rgb=image, depth=depth, ob_mask=mask, iteration=REGISTER_ITERATIONS
         )
@@ -96,8 +96,8 @@ def track(
     """Poses of a reconstructed object (`reconstruction` is mesh.json) in the metric `camera`.
 
     From the reference frame both ways. A pose whose outline does not agree with the mask is lost and searched
-    for anew in the next frame that shows the object; where nothing shows it there is no pose. Like the embedded
-    tracker it follows the mesh at the size that it has in the image. Raises Unavailable without the vendor.
+    for anew; where nothing shows the object there is no pose. Like the embedded tracker it follows the mesh
+    at the size that it has in the image. Raises Unavailable without the vendor's code or weights.
     """
     mesh = unit_mesh.copy()
     mesh.apply_scale(float(reconstruction["extent"]) * depth_scale)

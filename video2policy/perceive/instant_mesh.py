@@ -59,7 +59,7 @@ def generate(image: Image, mask: Mask, backend: Backend) -> trimesh.Trimesh:
         made = out / Path(CONFIG).stem / "meshes" / "object.obj"
         if done.returncode != 0 or not made.is_file():
             raise Unavailable(
-                f"InstantMesh's run.py ended with status {done.returncode} and no mesh; the log has its words, "
+                f"InstantMesh's run.py ended with status {done.returncode} and no mesh; the log says why, "
                 "and the weights that it wants beside its own come with "
                 "`hf download sudo-ai/zero123plus-v1.2` and `hf download facebook/dino-vitb16`"
             )
