@@ -57,3 +57,57 @@ def tiny_sam2(folder: Path) -> Path:
         model.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(4.0)  # sure that there is an object
     model.save_pretrained(folder)
     return folder
+
+
+def tiny_grounding_dino(folder: Path) -> Path:
+    """A Grounding DINO that knows a few words, with its processor."""
+    import torch
+    from transformers import (
+        BertConfig,
+        BertTokenizerFast,
+        GroundingDinoConfig,
+        GroundingDinoForObjectDetection,
+        GroundingDinoImageProcessorPil,
+        GroundingDinoProcessor,
+        SwinConfig,
+    )
+
+    torch.manual_seed(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", "a", "red", "blue", "box", "cup"]
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
+    tokenizer = BertTokenizerFast(vocab={word: i for i, word in enumerate(words)}, do_lower_case=True)
+    size = {"shortest_edge": 64, "longest_edge": 96}
+    processor = GroundingDinoProcessor(GroundingDinoImageProcessorPil(size=size), tokenizer)
+    config = GroundingDinoConfig(
+        backbone_config=SwinConfig(
+            image_size=64,
+            window_size=4,
+            embed_dim=12,
+            depths=[1, 1, 1, 1],
+            num_heads=[1, 2, 4, 8],
+            out_indices=[2, 3, 4],
+        ),
+        text_config=BertConfig(
+            vocab_size=len(words),
+            hidden_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=16,
+            max_position_embeddings=32,
+        ),
+        d_model=32,
+        encoder_layers=1,
+        encoder_ffn_dim=32,
+        encoder_attention_heads=2,
+        decoder_layers=2,
+        decoder_ffn_dim=32,
+        decoder_attention_heads=2,
+        num_queries=20,
+        max_text_len=32,
+        num_feature_levels=3,
+    )
+    model = GroundingDinoForObjectDetection(config)
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder

@@ -99,7 +99,7 @@ class Detector:
             x0, y0, x1, y1 = (float(v) for v in box.cpu())
             inside = (max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height)))
             if inside[2] - inside[0] >= 2 and inside[3] - inside[1] >= 2:
-                detections.append(Detection(inside, float(score), frozenset(words.split())))
+                detections.append(Detection(inside, float(score), frozenset(re.findall("[a-z0-9]+", words))))
         return detections
 
 
