@@ -82,6 +82,7 @@ rule tabulate_sizes:
     """Sizes of objects beside the true ones (paper, table 6)."""
     input:
         sizes=of_every_clip(per_object("objects/{obj}/size.json")),
+        meshes=of_every_clip(per_object("objects/{obj}/mesh.obj")),
         verdicts=of_every_clip(every_gate),
         truths=of_every_clip(truth),
     output:

@@ -11,7 +11,7 @@ from video2policy.evaluate.perception import PAPER_D1, depth_line, first_refusal
 from video2policy.perceive.depth import DepthImages
 
 NOTES = (
-    "d1: share of pixels whose relative depth error is at most .1, over all frames (the paper prints",
+    "d1: share of pixels whose relative depth error is at most .1, over all frames (the formula in the paper",
     "counts those above .1, against its own words). The paper's line is UniDepth on a clip of its own.",
 )
 

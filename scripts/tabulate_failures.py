@@ -7,8 +7,8 @@ from video2policy.evaluate.perception import failures, gate_of, write_table
 from video2policy.perceive.verdict import Verdict
 
 NOTES = (
-    "The paper counts failures over 20 clips of Something-Something V2 (average .42). Ours counts what the gates",
-    "refuse of the clips and objects that reach them; a failure that no gate notices is not in it.",
+    "The paper counts failures over 20 clips of Something-Something V2 (average .42). Ours counts what the",
+    "gates refuse of the clips and objects that reach them; a failure that no gate notices is not in it.",
 )
 
 

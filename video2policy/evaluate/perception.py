@@ -14,6 +14,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import trimesh
 from numpy.typing import ArrayLike, NDArray
 
 from video2policy.mask import bounding_box
@@ -162,17 +163,20 @@ def depth_line(
     return {"clip": video, **values, "reason": ""}
 
 
-def size_line(video: str, name: str, size: Mapping[str, Any], true: ArrayLike) -> dict[str, Any]:
-    """The line of table 6 for one object: predicted (size.json) and true sides in metres, longest first."""
-    mine = np.sort(np.asarray(size["size"], dtype=float))[::-1]
-    real = np.sort(np.asarray(true, dtype=float))[::-1]
+def box_sides(points: ArrayLike) -> NDArray[np.float64]:
+    """Sides of the smallest box around points (n, 3), longest first: however the object is turned."""
+    return np.sort(np.asarray(trimesh.bounds.oriented_bounds(np.asarray(points, dtype=float))[1]))[::-1]
+
+
+def size_line(video: str, name: str, method: str, mine: ArrayLike, real: ArrayLike) -> dict[str, Any]:
+    """The line of table 6 for one object: predicted and true sides (3,) in metres, longest first."""
     return {
         "clip": video,
         "object": name,
-        "method": size["method"],
+        "method": method,
         "predicted": sides(mine),
         "true": sides(real),
-        "delta": sides(np.abs(mine - real)),
+        "delta": sides(np.abs(np.subtract(mine, real))),
         "reason": "",
     }
 
@@ -185,7 +189,7 @@ def sides(values: ArrayLike) -> str:
 def paper_size_lines() -> list[dict[str, Any]]:
     """The paper's own lines of table 6."""
     return [
-        {**size_line("paper: Sliding", name, {"size": mine, "method": "UniDepth"}, real)}
+        size_line("paper: Sliding", name, "UniDepth", mine, real)
         for name, (mine, real) in PAPER_SIZES.items()
     ]
 
