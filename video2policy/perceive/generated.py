@@ -76,16 +76,14 @@ def on_background(rgba: NDArray[np.uint8], grey: float) -> Image:
 
 
 def clean(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
-    """The mesh without parts that float beside it. Raises Rejected where there is no surface."""
+    """The mesh without parts that float beside it, centred, longest extent 1. Rejected without a surface."""
     if len(mesh.faces) == 0 or not np.isfinite(mesh.vertices).all() or float(np.max(mesh.extents)) <= 0:
         raise Rejected("the network gives no surface for this object")
     parts = mesh.split(only_watertight=False)
-    if len(parts) < 2:
-        return mesh
     kept = [part for part in parts if part.area >= FLOATING * mesh.area]
-    joined = trimesh.util.concatenate(kept) if kept else mesh
+    joined = trimesh.util.concatenate(kept) if len(kept) > 1 else (kept or [mesh])[0]
     assert isinstance(joined, trimesh.Trimesh)
-    return joined
+    return meshes.unit(joined if len(parts) > 1 else mesh)[0]
 
 
 @dataclass(frozen=True)
