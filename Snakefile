@@ -20,6 +20,7 @@ include: "rules/reward.smk"
 include: "rules/policy.smk"
 include: "rules/generalist.smk"
 include: "rules/report.smk"
+include: "rules/tables.smk"
 
 
 rule all:

@@ -1,11 +1,14 @@
 # Requires: config. Gives: ROWS (the sample sheet), VARIANTS, and the input functions that several files share.
 import json
+import os
 import sys
 
 sys.path.insert(
     0, workflow.basedir
 )  # the package is used from where it lies, here and in every job
 
+from video2policy import models
+from video2policy.perceive.verdict import Unavailable
 from video2policy.provenance import code_digest
 from video2policy.sheet import SheetError, read_sheet
 from video2policy.workflow import as_list, merged_config
@@ -24,6 +27,14 @@ except SheetError as error:
     sys.exit(str(error))
 
 VARIANTS = list(config["variants"])
+
+try:
+    models.check_licences(config["perception"])
+except Unavailable as error:
+    sys.exit(str(error))
+
+if not config["perception"]["download"]:  # every job inherits it
+    os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 pathvars:

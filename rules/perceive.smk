@@ -55,10 +55,15 @@ rule ground:
     log:
         "logs/{video}/ground.log",
     conda:
-        "../envs/embedded.yaml"
+        f"../envs/{models.environment(config['perception'], 'ground')}"
+    resources:
+        gpu=models.gpus(config["perception"], "ground"),
     params:
         row=row("objects", "labels", "boxes", "points"),
-        code=code_digest("scripts/ground.py"),
+        backend=models.backend(config["perception"], "ground"),
+        code=code_digest(
+            "scripts/ground.py", *models.module(config["perception"], "ground")
+        ),
     script:
         "../scripts/ground.py"
 
@@ -77,10 +82,15 @@ rule segment:
     log:
         "logs/{video}/segment/{obj}.log",
     conda:
-        "../envs/embedded.yaml"
+        f"../envs/{models.environment(config['perception'], 'segment')}"
+    resources:
+        gpu=models.gpus(config["perception"], "segment"),
     params:
         obj=lambda wc: wc.obj,
-        code=code_digest("scripts/segment.py"),
+        backend=models.backend(config["perception"], "segment"),
+        code=code_digest(
+            "scripts/segment.py", *models.module(config["perception"], "segment")
+        ),
     script:
         "../scripts/segment.py"
 
@@ -100,10 +110,15 @@ rule depth:
     log:
         "logs/{video}/depth.log",
     conda:
-        "../envs/embedded.yaml"
+        f"../envs/{models.environment(config['perception'], 'depth')}"
+    resources:
+        gpu=models.gpus(config["perception"], "depth"),
     params:
         row=row("objects", "labels", "camera"),
-        code=code_digest("scripts/depth.py"),
+        backend=models.backend(config["perception"], "depth"),
+        code=code_digest(
+            "scripts/depth.py", *models.module(config["perception"], "depth")
+        ),
     script:
         "../scripts/depth.py"
 
@@ -124,14 +139,20 @@ rule reconstruct:
     log:
         "logs/{video}/reconstruct/{obj}.log",
     conda:
-        "../envs/embedded.yaml"
+        f"../envs/{models.environment(config['perception'], 'reconstruct')}"
+    resources:
+        gpu=models.gpus(config["perception"], "reconstruct"),
     params:
         obj=lambda wc: wc.obj,
         row=row("objects", "labels", "family", "roles"),
         reference=lambda wc: config["reference"].get(
             f"{wc.video}/{wc.obj}", config["reference"].get(wc.obj)
         ),
-        code=code_digest("scripts/reconstruct.py"),
+        backend=models.backend(config["perception"], "reconstruct"),
+        code=code_digest(
+            "scripts/reconstruct.py",
+            *models.module(config["perception"], "reconstruct"),
+        ),
     script:
         "../scripts/reconstruct.py"
 
@@ -168,6 +189,7 @@ rule track:
         frames="<clip>/frames",
         masks=per_object("masks/{obj}.npz"),
         camera_json="<clip>/camera.json",
+        depth="<clip>/depth",
         mesh="<clip>/objects/{obj}/mesh.obj",
         mesh_json="<clip>/objects/{obj}/mesh.json",
         size_json="<clip>/objects/{obj}/size.json",
@@ -179,11 +201,16 @@ rule track:
     log:
         "logs/{video}/track/{obj}.log",
     conda:
-        "../envs/embedded.yaml"
+        f"../envs/{models.environment(config['perception'], 'track')}"
+    resources:
+        gpu=models.gpus(config["perception"], "track"),
     params:
         obj=lambda wc: wc.obj,
         row=row("objects"),
-        code=code_digest("scripts/track.py"),
+        backend=models.backend(config["perception"], "track"),
+        code=code_digest(
+            "scripts/track.py", *models.module(config["perception"], "track")
+        ),
     script:
         "../scripts/track.py"
 

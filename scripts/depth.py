@@ -9,7 +9,9 @@ import numpy as np
 from scripts.stage import Input, Output, stage
 from video2policy.clip import Frames
 from video2policy.mask import load_masks
+from video2policy.perceive.backend import Backend
 from video2policy.perceive.depth import depth_images, find_view
+from video2policy.perceive.metric import MetricDepth
 from video2policy.perceive.verdict import Verdict
 
 log = logging.getLogger("video2policy")
@@ -22,15 +24,23 @@ def main(
     camera_json: Output,
     depth: Output,
     row: dict[str, Any],
+    backend: dict[str, Any] | None = None,
 ) -> Verdict:
+    chosen = Backend.from_param(backend)
     clip = json.loads(clip_json.read_text())
     names = list(row["objects"])
     loaded = {name: load_masks(path)[0] for name, path in zip(names, masks, strict=True)}
-    labels = dict(zip(names, row["labels"], strict=True))
-    view = find_view(Frames(frames), loaded, labels, row["camera"] or {}, float(clip["scale"]))
+    given, scale = row["camera"] or {}, float(clip["scale"])
+    if chosen.embedded:
+        labels = dict(zip(names, row["labels"], strict=True))
+        view = find_view(Frames(frames), loaded, labels, given, scale)
+        images = iter(depth_images(view, loaded))
+    else:
+        metric = MetricDepth(chosen.module().network(chosen), Frames(frames), loaded, given, scale)
+        view, images = metric.view(), metric.images()
     camera_json.write_text(json.dumps(view.to_json(), indent=1) + "\n")
     depth.mkdir(exist_ok=True)
-    for index, image in enumerate(depth_images(view, loaded)):
+    for index, image in enumerate(images):
         np.savez_compressed(depth / f"{index:06d}.npz", depth=image)
     log.info("camera: %.0f degrees wide, %.0f degrees down", view.camera.fov, view.camera.pitch)
     return Verdict(
@@ -38,7 +48,7 @@ def main(
         True,
         view.method,
         view.confidence,
-        better="no depth network: its weights are in no package registry",
+        better="no depth network: its weights are in no package registry" if chosen.embedded else None,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from scripts.stage import Input, Output, stage
 from video2policy.clip import Frames
 from video2policy.mask import write_image
+from video2policy.perceive.backend import Backend
 from video2policy.perceive.ground import draw_groundings, ground
 from video2policy.perceive.verdict import Verdict
 
@@ -14,11 +15,18 @@ log = logging.getLogger("video2policy")
 
 
 def main(
-    frames: Input, clip_json: Input, objects_json: Output, overlay: Output, row: dict[str, Any]
+    frames: Input,
+    clip_json: Input,
+    objects_json: Output,
+    overlay: Output,
+    row: dict[str, Any],
+    backend: dict[str, Any] | None = None,
 ) -> Verdict:
+    method = Backend.from_param(backend)
+    proposer = None if method.embedded else method.module().proposer(method)
     images = Frames(frames)
     write_image(overlay, images[0])  # what there was to look at, should an object not be found
-    groundings, verdict = ground(images, json.loads(clip_json.read_text()), row)
+    groundings, verdict = ground(images, json.loads(clip_json.read_text()), row, proposer)
     objects_json.write_text(json.dumps({"objects": [g.to_json() for g in groundings]}, indent=1) + "\n")
     write_image(overlay, draw_groundings(images, groundings))
     for g in groundings:

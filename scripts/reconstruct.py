@@ -2,6 +2,7 @@
 
 import json
 import logging
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from scripts.stage import Input, Output, stage
 from video2policy import mesh as meshes
 from video2policy.clip import Frames
 from video2policy.mask import load_masks, write_image
+from video2policy.perceive import generated
+from video2policy.perceive.backend import Backend
 from video2policy.perceive.depth import View
 from video2policy.perceive.reconstruct import overlay as draw
 from video2policy.perceive.reconstruct import reconstruct
@@ -28,7 +31,9 @@ def main(
     obj: str,
     row: dict[str, Any],
     reference: int | None = None,
+    backend: dict[str, Any] | None = None,
 ) -> Verdict:
+    chosen = Backend.from_param(backend)
     names = list(row["objects"])
     loaded = {name: load_masks(path) for name, path in zip(names, masks, strict=True)}
     own, score = loaded[obj]
@@ -40,23 +45,20 @@ def main(
     images = Frames(frames)
     label = dict(zip(names, row["labels"], strict=True))[obj]
     roles = {name: role for role, name in row["roles"].items()}
-    result = reconstruct(
-        images,
-        own,
-        score,
-        others,
-        view.camera,
-        view.contacts[obj],
-        label,
-        row["family"],
-        roles.get(obj),
-        reference,
-    )
+    seen = (images, own, score, others, view.camera, view.contacts[obj], label)
+    if chosen.embedded:
+        result = reconstruct(*seen, row["family"], roles.get(obj), reference)
+    else:
+        generate = chosen.module().generate
+        result = generated.reconstruct(partial(generate, backend=chosen), *seen, reference)
     write_image(overlay, draw(images[result.frame], result, view.camera))
     meshes.save(result.mesh, mesh)
     mesh_json.write_text(json.dumps(result.to_json(), indent=1) + "\n")
     log.info("%s: %s, from frame %d", label, result.shape, result.frame)
     standing = 1.0 if result.standing else 0.6
+    if not chosen.embedded:
+        sure = round(min(result.iou, 1.0) * standing, 3)
+        return Verdict("reconstruct", True, f"{chosen.model.title}, placed by its silhouette", sure)
     return Verdict(
         "reconstruct",
         True,

@@ -2,23 +2,38 @@
 
 import json
 import logging
+from dataclasses import replace
+from typing import Any
 
 from scripts.stage import Input, Output, stage
 from video2policy.clip import Frames
 from video2policy.mask import mask_sheet, save_masks, write_image
+from video2policy.perceive.backend import Backend
 from video2policy.perceive.segment import METHOD, Prompt, segment, verdict
 from video2policy.perceive.verdict import Verdict
 
 log = logging.getLogger("video2policy")
 
 
-def main(frames: Input, objects_json: Input, masks: Output, overlay: Output, obj: str) -> Verdict:
-    images = list(Frames(frames))
+def main(
+    frames: Input,
+    objects_json: Input,
+    masks: Output,
+    overlay: Output,
+    obj: str,
+    backend: dict[str, Any] | None = None,
+) -> Verdict:
+    chosen = Backend.from_param(backend)
+    images = list(Frames(frames)) if chosen.embedded else Frames(frames)
     prompts = [Prompt.from_json(entry) for entry in json.loads(objects_json.read_text())["objects"]]
-    result = segment(images, prompts, obj)
+    if chosen.embedded:
+        result, method = segment(images, prompts, obj), METHOD
+    else:
+        result, method = chosen.module().segment(images, prompts, obj, chosen), chosen.model.title
     save_masks(masks, result.masks, result.score)
     write_image(overlay, mask_sheet(images, result.masks, result.score))
-    judged = verdict(obj, result, METHOD)
+    judged = verdict(obj, result, method)
+    judged = judged if chosen.embedded else replace(judged, better=None)
     seen = int(result.masks.any(axis=(1, 2)).sum())
     log.info("%s seen on %d of %d frames, score %.2f", obj, seen, len(images), judged.confidence)
     return judged

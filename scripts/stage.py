@@ -32,7 +32,7 @@ from typing import Any, NewType, TextIO
 
 import psutil
 
-from video2policy.perceive.verdict import Rejected, Verdict
+from video2policy.perceive.verdict import Rejected, Unavailable, Verdict
 
 Input = NewType("Input", Path)
 Output = NewType("Output", Path)
@@ -95,7 +95,7 @@ def _run_rule(main: Main, rule: Any, gate: bool) -> None:
     except Exception as error:  # the job's outermost frame: one sentence to the user, the rest to the log
         traceback.print_exc()
         where = f" (log: {rule.log[0]})" if rule.log else ""
-        kind = "" if isinstance(error, Failed) else f"{type(error).__name__}: "
+        kind = "" if isinstance(error, Failed | Unavailable) else f"{type(error).__name__}: "
         terminal.write(f"{name}: {kind}{error}{where}\n")
         terminal.flush()
         sys.exit(1)
@@ -269,5 +269,7 @@ def _run_command_line(main: Main) -> None:
         verdict = main(**vars(parser.parse_args()))
     except Rejected as rejected:
         sys.exit(f"rejected: {rejected}")
+    except (Failed, Unavailable) as error:
+        sys.exit(str(error))
     if verdict is not None:
         print(json.dumps(verdict.to_json(), indent=1))

@@ -14,16 +14,16 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("video2policy", "scripts")
 
 
-def code_digest(script: str) -> str:
-    """Hash over a script, every module of the project that it imports, and the data files these name.
+def code_digest(*scripts: str) -> str:
+    """Hash over scripts, every module of the project that they import, and the data files these name.
 
     Snakemake notices an edited script but not an edited module; a rule carries this as a parameter instead.
     Worker modules, which are started by their dotted name, count as imported where the name is written.
 
     Args:
-        script: path below the project's root, such as "scripts/frames.py".
+        scripts: paths below the project's root, such as "scripts/frames.py".
     """
-    reached = _reached(ROOT / script)
+    reached = set().union(*(_reached(ROOT / script) for script in scripts))
     digest = hashlib.sha256()
     for path in sorted(reached):
         digest.update(f"{path.relative_to(ROOT)}\0{_content_hash(path)}\n".encode())

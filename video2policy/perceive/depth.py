@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,21 @@ class View:
     def from_json(cls, data: Mapping[str, Any]) -> View:
         contacts = {name: Contact.from_json(item) for name, item in data["contacts"].items()}
         return cls(Camera.from_json(data), contacts, data["method"], float(data["confidence"]))
+
+
+class DepthImages:
+    """The images of a folder `depth/`, read one by one: float32 (height, width), metres; 0 where unknown.
+
+    `scale` is the clip's depth_scale: metres per unit of the stored depth.
+    """
+
+    def __init__(self, folder: Path, scale: float = 1.0) -> None:
+        self.folder, self.scale = folder, scale
+
+    def __getitem__(self, frame: int) -> NDArray[np.float32]:
+        with np.load(self.folder / f"{frame:06d}.npz") as data:
+            depth = data["depth"].astype(np.float32) * np.float32(self.scale)
+        return np.where(np.isfinite(depth) & (depth > 0), depth, 0).astype(np.float32)
 
 
 def find_view(

@@ -8,7 +8,7 @@ later in the clip (motion), that a moving hand touches (contact), or that stand 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,11 @@ Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Field = NDArray[np.float32]
 Box = tuple[float, float, float, float]
+Proposer = Callable[
+    [Sequence[Image], Mapping[str, str], str, Mapping[str, Box]], dict[str, tuple[Box, float, str]]
+]
+"""From frames, the labels of objects, the handled one's name and boxes already taken: per object a box on the
+first frame, a score and the method."""
 
 WORK_SIDE = 480
 """Long side in pixels at which proposals are made."""
@@ -451,7 +456,10 @@ def propose(
 
 
 def ground(
-    images: Sequence[Image], clip: Mapping[str, Any], row: Mapping[str, Any]
+    images: Sequence[Image],
+    clip: Mapping[str, Any],
+    row: Mapping[str, Any],
+    proposer: Proposer | None = None,
 ) -> tuple[list[Grounding], Verdict]:
     """Every object of the sheet's row on one frame.
 
@@ -459,6 +467,7 @@ def ground(
         images: RGB frames (H, W, 3), the clip's or any sequence that reads them one by one.
         clip: the clip's record (clip.json).
         row: ``objects`` (names), ``labels``, ``boxes`` and ``points`` of the sheet; ``roles`` if known.
+        proposer: what finds the objects that the sheet does not locate; the embedded method if None.
 
     Raises:
         Rejected: for a box or point outside the picture, or an object that cannot be found.
@@ -485,7 +494,7 @@ def ground(
         sample = np.unique(np.linspace(0, len(images) - 1, 40).round().astype(int))
         handled = row.get("roles", {}).get("a", names[0])
         taken = {name: g.box for name, g in found.items() if g.frame == 0}
-        for name, (box, value, method) in propose(
+        for name, (box, value, method) in (proposer or propose)(
             [images[int(i)] for i in sample], missing, handled, taken
         ).items():
             found[name] = Grounding(name, labels[name], 0, box, (), value, method)
@@ -493,6 +502,8 @@ def ground(
     weakest = min(groundings, key=lambda g: g.score)
     methods = ", ".join(dict.fromkeys(g.method for g in groundings))
     better = f"the sheet gives no box for {', '.join(missing.values())}; {BETTER}" if missing else None
+    if proposer is not None:
+        better = None
     return groundings, Verdict("ground", True, methods, round(weakest.score, 3), better=better)
 
 

@@ -54,7 +54,7 @@ HOLLOW = frozenset(
 )
 """Words for things with an opening."""
 
-Shape = Literal["box", "frustum", "sphere", "inflated"]
+Shape = Literal["box", "frustum", "sphere", "inflated", "generated"]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,10 @@ class Rejected(Exception):
         return str(self)
 
 
+class Unavailable(Exception):
+    """A chosen method cannot run here. Stops the job; the message is one sentence for the user."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """The outcome of one gate.
