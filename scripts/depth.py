@@ -27,7 +27,9 @@ def main(
     names = list(row["objects"])
     loaded = {name: load_masks(path)[0] for name, path in zip(names, masks, strict=True)}
     labels = dict(zip(names, row["labels"], strict=True))
-    view = find_view(Frames(frames), loaded, labels, row["camera"] or {}, float(clip["scale"]))
+    view = find_view(
+        Frames(frames), loaded, labels, row["camera"] or {}, float(clip["scale"]), clip.get("lens")
+    )
     camera_json.write_text(json.dumps(view.to_json(), indent=1) + "\n")
     depth.mkdir(exist_ok=True)
     for index, image in enumerate(depth_images(view, loaded)):

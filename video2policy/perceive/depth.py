@@ -33,25 +33,35 @@ FAR = 6.0
 
 @dataclass(frozen=True)
 class View:
-    """The camera, where every object touches the table, and how both were found (confidence 0 to 1)."""
+    """The camera, where every object touches the table, and how both were found (confidence 0 to 1).
+
+    `focal_uncertainty` is relative, `pitch_uncertainty` in degrees: standard deviations.
+    """
 
     camera: Camera
     contacts: dict[str, Contact]
     method: str
     confidence: float
+    focal_uncertainty: float = FOCAL_UNCERTAINTY
+    pitch_uncertainty: float = 2.0
 
     def to_json(self) -> dict[str, Any]:
         return {
             **self.camera.to_json(),
             "method": self.method,
             "confidence": round(self.confidence, 3),
+            "focal_uncertainty": round(self.focal_uncertainty, 4),
+            "pitch_uncertainty": round(self.pitch_uncertainty, 2),
             "contacts": {name: contact.to_json() for name, contact in self.contacts.items()},
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> View:
         contacts = {name: Contact.from_json(item) for name, item in data["contacts"].items()}
-        return cls(Camera.from_json(data), contacts, data["method"], float(data["confidence"]))
+        known = {
+            name: float(data[name]) for name in ("focal_uncertainty", "pitch_uncertainty") if name in data
+        }
+        return cls(Camera.from_json(data), contacts, data["method"], float(data["confidence"]), **known)
 
 
 def find_view(
@@ -60,37 +70,37 @@ def find_view(
     labels: Mapping[str, str],
     given: Mapping[str, float],
     scale: float = 1.0,
+    metadata: Mapping[str, Any] | None = None,
 ) -> View:
     """Camera and contacts of a clip whose objects have these `labels`.
 
     `given` is the sheet's camera: any of fov (vertical, degrees), pitch (degrees below the horizon), fx
-    (pixels of the clip; `scale` frame pixels each). Raises Rejected when no object is ever seen.
+    (pixels of the clip; `scale` frame pixels each); `metadata` the `lens` of clip.json. Raises Rejected when
+    no object is ever seen.
     """
     height, width = next(iter(masks.values())).shape[1:]
     fx = float(given["fx"]) * scale if "fx" in given else None
-    K, lens = intrinsics(width, height, fov=given.get("fov"), fx=fx)
-    if not {"fx", "fov"} & given.keys():
-        factor, by_lines = find_focal(frames, K)
+    K, lens, focal_sigma = intrinsics(width, height, given.get("fov"), fx, metadata)
+    if focal_sigma == FOCAL_UNCERTAINTY:  # nothing but the prior so far
+        factor, focal_sigma = find_focal(frames, K)
         K[[0, 1], [0, 1]] *= factor
-        lens = "field of view from lines" if by_lines else lens
+        if focal_sigma < 0.7 * FOCAL_UNCERTAINTY:
+            lens = "field of view from lines"
     steps = {name: displacements(frames, item) for name, item in masks.items()}
     if "pitch" in given:
-        pitch, tilt, sure = float(given["pitch"]), "given pitch", 1.0
+        pitch, tilt, sure, pitch_sigma = float(given["pitch"]), "given pitch", 1.0, 1.0
     else:
         guess = rotation_from_pitch(PRIOR_PITCH)
         contacts = {name: contact_from(item, steps[name], K, guess) for name, item in masks.items()}
         found = find_pitch(frames, masks, contacts, K, labels)
-        pitch, tilt, sure = found.pitch, found.method, found.confidence
+        pitch, tilt, sure, pitch_sigma = found.pitch, found.method, found.confidence, found.sigma
     rotation = rotation_from_pitch(pitch)
     contacts = {name: contact_from(item, steps[name], K, rotation) for name, item in masks.items()}
     camera = Camera(K, width, height, rotation, altitude_for(contacts, K, rotation))
     still = np.mean([bool(contact.table_runs) for contact in contacts.values()])
-    confidence = (
-        (1.0 if "given" in lens else 0.85 if "lines" in lens else 1 - 2 * FOCAL_UNCERTAINTY)
-        * sure
-        * (0.6 + 0.4 * float(still))
-    )
-    return View(camera, contacts, f"{METHOD}; {lens}; {tilt}", confidence)
+    confidence = (1 - 2 * focal_sigma) * sure * (0.6 + 0.4 * float(still))
+    method = f"{METHOD}; {lens}; {tilt}"
+    return View(camera, contacts, method, confidence, focal_sigma, pitch_sigma)
 
 
 def altitude_for(contacts: Mapping[str, Contact], K: Array, rotation: Array) -> float:
