@@ -21,7 +21,7 @@ from video2policy.clip import Source
 from video2policy.mask import bounding_box
 from video2policy.perceive.depth import View, depth_images, find_view
 from video2policy.perceive.reconstruct import reconstruct
-from video2policy.perceive.scale import Measured, Size, find_sizes
+from video2policy.perceive.scale import Lens, Measured, Size, find_sizes
 from video2policy.perceive.segment import Prompt, segment
 from video2policy.perceive.verdict import Rejected
 
@@ -142,15 +142,17 @@ def depth_share(clip: Clip, view: View, depth_scale: float) -> float:
     return right / max(total, 1)
 
 
-def measure(clip: Clip) -> Errors:
+def measure(clip: Clip, lens_given: bool) -> Errors:
     """Camera, shapes and sizes of a clip against the truth, with and without given sizes."""
-    view = find_view(clip.images, clip.masks, clip.labels, {})
+    camera = {"fov": float(clip.truth["fov"])} if lens_given else {}
+    view = find_view(clip.images, clip.masks, clip.labels, camera)
     objects = shapes(clip, view)
     true = {p.name: np.sort(np.ptp(p.shape().vertices, axis=0)) for p in demo.DEMOS[clip.name].props}
     longest = {name: float(size.max()) for name, size in true.items()}
     first, *rest = objects
     given, one, none = (
-        find_sizes(objects, sizes) for sizes in (longest, {first: longest[first]}, dict[str, float]())
+        find_sizes(objects, sizes, lens=Lens(view.focal_uncertainty, view.pitch_uncertainty))
+        for sizes in (longest, {first: longest[first]}, dict[str, float]())
     )
 
     def errors(sizes: Mapping[str, Size], names: Iterable[str]) -> tuple[float, ...]:
@@ -199,6 +201,7 @@ def main() -> None:
     parser.add_argument("--cameras", nargs="+", default=list(CAMERAS), choices=list(CAMERAS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1000])
     parser.add_argument("--masks", choices=["true", "found"], default="true")
+    parser.add_argument("--lens", choices=["found", "given"], default="found", help="the field of view")
     parser.add_argument("--folder", type=Path, help="keeps the rendered clips for the next call")
     parser.add_argument("--each", action="store_true", help="print every clip's errors as well")
     arguments = parser.parse_args()
@@ -213,7 +216,7 @@ def main() -> None:
                 for name in arguments.demos:
                     clip = render(folder, name, camera, seed, arguments.masks == "found")
                     try:
-                        errors = measure(clip)
+                        errors = measure(clip, arguments.lens == "given")
                     except Rejected as rejected:
                         print(f"{name} {camera} {seed}: {rejected}", flush=True)
                         continue

@@ -24,14 +24,22 @@ Side = Literal["left", "right"]
 
 LANDMARKS = 21
 WRIST, MIDDLE_KNUCKLE = 0, 9
+KNUCKLES, FINGERTIPS = [5, 9, 13, 17], [8, 12, 16, 20]
 
 PALM = 0.092
 """Metres from the wrist to the middle finger's knuckle of an adult: a third metacarpal of about 66 mm and the
 carpus."""
 
 HAND_SPREAD = 0.09
-"""Relative spread of that among adults, both sexes together (hand length 184 +- 14 mm), and the model's own
-error on it."""
+"""Relative spread of that among adults, both sexes together (hand length 184 +- 14 mm)."""
+
+MODEL_ERROR = 0.3
+"""Relative error of the model's landmarks on hands at work, common to a clip. On three real clips with a cube
+of known size, what passes the checks below was 5% to 60% too far (docs/geometry.md)."""
+
+OPEN = 1.6
+"""Least ratio of the distances from wrist to fingertips and to knuckles. On a fist or a grip, landmarks of
+hidden fingers are drawn together, and the hand seems farther than it is."""
 
 MAX_ERROR = 0.07
 """Mean reprojection error, as a share of the palm in the image, beyond which pixels and metres contradict
@@ -74,6 +82,12 @@ class Hand:
     def palm(self) -> float:
         """Pixels from the wrist to the middle knuckle."""
         return float(np.linalg.norm(self.pixels[WRIST] - self.pixels[MIDDLE_KNUCKLE]))
+
+    @property
+    def openness(self) -> float:
+        """How much farther from the wrist the fingertips are than the knuckles: 2 for a flat hand."""
+        reach = np.linalg.norm(self.world - self.world[WRIST], axis=1)
+        return float(reach[FINGERTIPS].mean() / max(reach[KNUCKLES].mean(), 1e-9))
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -130,7 +144,8 @@ def place(hand: Hand, K: ArrayLike) -> Placed | None:
 
 def trusted(hand: Hand, placed: Placed | None) -> bool:
     """Whether the hand can serve as a ruler."""
-    return placed is not None and placed.error < MAX_ERROR and hand.score > MIN_SCORE
+    clear = placed is not None and placed.error < MAX_ERROR
+    return clear and hand.score > MIN_SCORE and hand.openness > OPEN
 
 
 def ruler(
@@ -151,6 +166,8 @@ def ruler(
         for hand in present:
             placed = place(hand, K)
             if placed is None or not trusted(hand, placed):
+                continue
+            if not inside(hand.pixels, next(iter(masks.values())).shape[1:]):
                 continue
             for name, item in masks.items():
                 unit = float(np.asarray(depths[name])[t])
@@ -175,18 +192,22 @@ def ruler(
     independent = max(1.0, len(seen) / RELATED)
     typical = float((weights.sum() / len(weights)) ** -0.5)
     chance = max(spread, typical) / np.sqrt(independent)
-    # Frames do not average out that a hand which reaches for an object is on one side of it.
-    systematic = 0.5 * typical
-    return Ruler(float(np.exp(middle)), float(np.sqrt(HAND_SPREAD**2 + chance**2 + systematic**2)), len(seen))
+    uncertainty = float(np.sqrt(HAND_SPREAD**2 + MODEL_ERROR**2 + chance**2))
+    return Ruler(float(np.exp(middle)), uncertainty, len(seen))
+
+
+def inside(pixels: Array, shape: tuple[int, ...]) -> bool:
+    """Whether all points (k, 2) lie in a picture of this shape (height, width); beyond, they are guessed."""
+    return bool((pixels >= 0).all() and (pixels < np.array(shape[::-1])).all())
 
 
 def distances(mask: NDArray[np.bool_], pixels: Array) -> Array:
     """Pixels (k,) from points (k, 2) to the mask; points beyond the frame's border count from there."""
     away = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 3)
     limit = np.array(mask.shape[::-1]) - 1
-    inside = np.clip(np.floor(pixels), 0, limit)
-    at = inside.astype(int)
-    return np.asarray(away[at[:, 1], at[:, 0]] + np.linalg.norm(pixels - inside, axis=1), dtype=float)
+    held = np.clip(np.floor(pixels), 0, limit)
+    at = held.astype(int)
+    return np.asarray(away[at[:, 1], at[:, 0]] + np.linalg.norm(pixels - held, axis=1), dtype=float)
 
 
 def weighted_median(values: Array, weights: Array) -> float:
