@@ -27,12 +27,11 @@ def main(
     names = list(row["objects"])
     loaded = {name: load_masks(path)[0] for name, path in zip(names, masks, strict=True)}
     labels = dict(zip(names, row["labels"], strict=True))
-    view = find_view(
-        Frames(frames), loaded, labels, row["camera"] or {}, float(clip["scale"]), clip.get("lens")
-    )
+    images = Frames(frames)
+    view = find_view(images, loaded, labels, row["camera"] or {}, float(clip["scale"]), clip.get("lens"))
     camera_json.write_text(json.dumps(view.to_json(), indent=1) + "\n")
     depth.mkdir(exist_ok=True)
-    for index, image in enumerate(depth_images(view, loaded)):
+    for index, image in enumerate(depth_images(view, loaded, images)):
         np.savez_compressed(depth / f"{index:06d}.npz", depth=image)
     log.info("camera: %.0f degrees wide, %.0f degrees down", view.camera.fov, view.camera.pitch)
     return Verdict(

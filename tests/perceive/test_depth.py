@@ -7,7 +7,7 @@ from scripts import depth as depth_script
 from tests.perceive.conftest import Perceived
 from video2policy.camera import rotation_from_pitch
 from video2policy.mask import save_masks
-from video2policy.perceive.contact import Contact, displacements, drop_of, still_runs
+from video2policy.perceive.contact import Contact, drop_of, motion, still_runs
 from video2policy.perceive.depth import FIRST_DISTANCE, METHOD, View, depth_images, find_view, object_depth
 from video2policy.perceive.pitch import find_pitch, segments
 from video2policy.perceive.verdict import Rejected
@@ -51,7 +51,7 @@ def test_an_object_put_down_is_on_the_table_twice(covered: Perceived):
 
 
 def test_depth_agrees_with_the_rendered_depth(lifted: Perceived):
-    images = depth_images(lifted.view, lifted.masks)
+    images = list(depth_images(lifted.view, lifted.masks, lifted.images))
     truth = lifted.clip.truth["depth"].astype(float)
     scale = lifted.depth_scale
     # in the hand, which hides part of it, only its apparent size tells the distance
@@ -144,7 +144,7 @@ def test_displacement_follows_the_texture_not_the_occluder():
         frames.append(image)
         masks.append(mask)
     masks[1][30:60] = False  # something hides the upper half
-    step = displacements(frames, np.array(masks))
+    step = motion(frames, np.array(masks)).steps
     assert np.isnan(step[0]).all()
     np.testing.assert_allclose(step[1], [3, 0], atol=0.3)
 

@@ -43,7 +43,7 @@ CLASSES: dict[str, tuple[float, float]] = {
     "can": (0.115, 0.15),  # 330 ml beverage can: 115 mm; food cans 110 mm
     "tin": (0.1, 0.25),
     "bottle": (0.22, 0.25),  # 0.5 l PET 205-235 mm; 0.25-1 l spread
-    "mug": (0.1, 0.15),  # 0.3 l mugs: 95-105 mm high, 80-85 mm wide
+    "mug": (0.11, 0.15),  # 0.3 l mugs: 95-105 mm high, 80-85 mm wide, 105-120 mm with the handle
     "cup": (0.11, 0.25),  # tea cup 70-90 mm, party cup 120 mm
     "glass": (0.13, 0.2),
     "bowl": (0.15, 0.2),
