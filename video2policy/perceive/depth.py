@@ -167,7 +167,8 @@ def object_depth(camera: Camera, contact: Contact) -> Array:
 def grown(camera: Camera, contact: Contact) -> Array:
     """Logarithm of how much nearer an object came since the frame before (n,).
 
-    Its height by features, as far as it is not seen from less above now; else by its apparent size.
+    By its apparent size and, where features tell it, by its height, as far as that is not due to seeing it
+    from less above. What a hand hides spoils the one, a tilt the other, so their mean errs less.
     """
     apparent, drop = np.array(contact.apparent), np.array(contact.drop)
     # From the drop the direction in which its foot is seen, in the vertical plane ahead of the camera.
@@ -180,7 +181,7 @@ def grown(camera: Camera, contact: Contact) -> Array:
         by_area = np.nan_to_num(np.clip(size, -MAX_GROWTH, MAX_GROWTH))
         tilt = np.append(0.0, np.diff(np.log(upright)))
     height = np.array(contact.growth or np.full(len(apparent), np.nan)) - tilt
-    return np.where(np.isfinite(height), height, by_area)
+    return np.where(np.isfinite(height), (height + by_area) / 2, by_area)
 
 
 def _carried(known: Array, seen: NDArray[np.bool_], change: Array) -> tuple[Array, Array]:
