@@ -75,6 +75,13 @@ def per_object(pattern):
     ]
 
 
+def hands_if_wanted(wc):
+    """The clip's hands, where an object's size is open and nobody switched them off."""
+    open_sizes = set(ROWS[wc.video].objects) - set(ROWS[wc.video].sizes)
+    wanted = open_sizes and config["perception"]["hands"] != "none"
+    return f"results/videos/{wc.video}/hands.json" if wanted else []
+
+
 def every_gate(wc):
     """The verdicts of all stages of a clip, in the order in which they were taken."""
     folder = f"results/videos/{wc.video}"

@@ -95,6 +95,26 @@ rule segment:
         "../scripts/segment.py"
 
 
+rule hands:
+    """Hand landmarks in every frame, in pixels and metres."""
+    input:
+        gates="<clip>/frames.verdict.json",
+        frames="<clip>/frames",
+        clip_json="<clip>/clip.json",
+    output:
+        hands_json="<clip>/hands.json",
+        verdict="<clip>/hands.verdict.json",
+        provenance="<clip>/hands.provenance.json",
+    log:
+        "logs/{video}/hands.log",
+    conda:
+        "../envs/hands.yaml"
+    params:
+        code=code_digest("scripts/hands.py"),
+    script:
+        "../scripts/hands.py"
+
+
 rule depth:
     """Intrinsics, the camera's orientation over the table, and a depth image for every frame."""
     input:
@@ -166,6 +186,7 @@ rule scale:
         mesh_jsons=per_object("objects/{obj}/mesh.json"),
         camera_json="<clip>/camera.json",
         depth="<clip>/depth",
+        hands_json=hands_if_wanted,
     output:
         size_json="<clip>/objects/{obj}/size.json",
         verdict="<clip>/objects/{obj}/scale.verdict.json",

@@ -30,13 +30,14 @@ def main(
     clip = json.loads(clip_json.read_text())
     names = list(row["objects"])
     loaded = {name: load_masks(path)[0] for name, path in zip(names, masks, strict=True)}
-    given, scale = row["camera"] or {}, float(clip["scale"])
+    given, scale, lens = row["camera"] or {}, float(clip["scale"]), clip.get("lens")
+    pictures = Frames(frames)
     if chosen.embedded:
         labels = dict(zip(names, row["labels"], strict=True))
-        view = find_view(Frames(frames), loaded, labels, given, scale)
-        images = iter(depth_images(view, loaded))
+        view = find_view(pictures, loaded, labels, given, scale, lens)
+        images = iter(depth_images(view, loaded, pictures))
     else:
-        metric = MetricDepth(chosen.module().network(chosen), Frames(frames), loaded, given, scale)
+        metric = MetricDepth(chosen.module().network(chosen), pictures, loaded, given, scale)
         view, images = metric.view(), metric.images()
     camera_json.write_text(json.dumps(view.to_json(), indent=1) + "\n")
     depth.mkdir(exist_ok=True)

@@ -9,9 +9,10 @@ import numpy as np
 from scripts.stage import Input, Output, stage
 from video2policy.mask import load_masks
 from video2policy.mesh import load
-from video2policy.perceive.depth import METHOD, View
-from video2policy.perceive.scale import Measured, find_sizes, rho
-from video2policy.perceive.verdict import Verdict
+from video2policy.perceive import hand
+from video2policy.perceive.depth import METHOD, View, object_depth
+from video2policy.perceive.scale import Lens, Measured, complaint, find_sizes, rho
+from video2policy.perceive.verdict import Rejected, Verdict
 
 log = logging.getLogger("video2policy")
 
@@ -25,6 +26,7 @@ def main(
     size_json: Output,
     obj: str,
     row: dict[str, Any],
+    hands_json: Input | None = None,
 ) -> Verdict:
     view = View.from_json(json.loads(camera_json.read_text()))
     objects, by_depth = {}, {}
@@ -39,16 +41,39 @@ def main(
             frame = record["frame"]
             image = np.load(depth / f"{frame:06d}.npz")["depth"]
             by_depth[name] = rho(image, load_masks(mask)[0][frame], view.camera.K, shape)
-    size = find_sizes(objects, row["sizes"] or {}, by_depth)[obj]
+    ruler = None
+    if hands_json:
+        ruler = hand.ruler(
+            hand.from_json(json.loads(hands_json.read_text())),
+            view.camera.K,
+            {name: load_masks(path)[0] for name, path in zip(objects, masks, strict=True)},
+            {name: object_depth(view.camera, contact) for name, contact in view.contacts.items()},
+            {name: contact.on_table() for name, contact in view.contacts.items()},
+        )
+    size = find_sizes(
+        objects,
+        row["sizes"] or {},
+        by_depth,
+        (ruler.depth_scale, ruler.uncertainty) if ruler else None,
+        Lens(view.focal_uncertainty, view.pitch_uncertainty),
+    )[obj]
     size_json.write_text(json.dumps(size.to_json(), indent=1) + "\n")
+    item = objects[obj]
+    reason = complaint(item.label, float(item.dimensions[-1]) * size.scale, size.uncertainty)
+    if reason:
+        raise Rejected(reason)
     words = " x ".join(f"{100 * v:.1f}" for v in size.size)
-    log.info("%s: %s cm, from %s", objects[obj].label, words, size.source)
+    log.info("%s: %s cm, from %s", item.label, words, size.source)
+    if size.doubt:
+        log.warning("%s", size.doubt)
+    confidence = float(np.clip(1 - 1.5 * size.uncertainty, 0.05, 1)) * (0.3 if size.doubt else 1.0)
     return Verdict(
         "scale",
         True,
         f"{size.method}: {size.source}",
-        round(float(np.clip(1 - 1.5 * size.uncertainty, 0.05, 1)), 3),
-        better=None if size.method == "given" else "the sample sheet gives no size for this object",
+        round(confidence, 3),
+        better=size.doubt
+        or (None if size.method == "given" else "the sample sheet gives no size for this object"),
     )
 
 

@@ -10,7 +10,7 @@ fovs = st.floats(25, 90)
 
 
 def camera(pitch=30.0, fov=45.0, altitude=0.4, width=640, height=480):
-    K, _ = intrinsics(width, height, fov=fov)
+    K, *_ = intrinsics(width, height, fov=fov)
     return Camera(K, width, height, rotation_from_pitch(pitch), altitude)
 
 
@@ -67,9 +67,9 @@ def test_camera_survives_json_and_scales():
 
 def test_intrinsics_prefer_what_is_given():
     assert intrinsics(640, 480, fov=40, fx=700)[0][0, 0] == 700
-    K, method = intrinsics(640, 480, fov=43.3)
+    K, method, _ = intrinsics(640, 480, fov=43.3)
     assert K[1, 1] == pytest.approx(605, abs=2) and method == "given field of view"
-    K, method = intrinsics(640, 480)
+    K, method, _ = intrinsics(640, 480)
     assert 500 < K[0, 0] < 610 and method == "usual field of view"
 
 

@@ -1,17 +1,22 @@
 import json
 import struct
+import subprocess
+import sys
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 
 from scripts import frames as frames_script
 from tests.conftest import RenderedClip
-from video2policy.clip import Frames, Limits, Source, complaint, extract, survey
+from video2policy.clip import Frames, Limits, Source, complaint, extract, photo_lens, survey
 from video2policy.perceive.verdict import Rejected
 
+ROOT = Path(__file__).parents[1]
 SIZE = (160, 120)  # width, height
 
 
@@ -216,6 +221,119 @@ def test_cut(tmp_path: Path) -> None:
 def test_blur(tmp_path: Path) -> None:
     path = write(tmp_path / "blur.mp4", [cv2.GaussianBlur(image, (0, 0), 9) for image in scene(12)])
     assert "is blurred throughout" in (seen(path, max_camera_motion=1) or "")
+
+
+def test_black(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    dark = [rng.integers(0, 14, (*SIZE[::-1], 3)).astype(np.uint8) for _ in range(12)]
+    assert "is black throughout" in (seen(write(tmp_path / "black.mp4", dark)) or "")
+    night = [cv2.convertScaleAbs(image, alpha=0.25) for image in scene(30)]
+    assert "black" not in (seen(write(tmp_path / "night.mp4", night)) or "")
+
+
+def test_static(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    still = [np.clip(scene(1)[0] + rng.normal(0, 4, (*SIZE[::-1], 3)), 0, 255) for _ in range(20)]
+    path = write(tmp_path / "static.mp4", [image.astype(np.uint8) for image in still])
+    assert "nothing moves" in (seen(path) or "")
+    assert seen(path, min_motion=0) is None
+    flicker = [cv2.convertScaleAbs(scene(1)[0], alpha=0.8, beta=2 * t) for t in range(20)]
+    assert "nothing moves" in (seen(write(tmp_path / "lamp.mp4", flicker)) or "")
+    coin = [scene(1)[0].copy() for _ in range(20)]
+    for t, image in enumerate(coin):
+        cv2.circle(image, (60 + t, 80), 3, (255, 255, 255), -1)
+    assert seen(write(tmp_path / "coin.mp4", coin)) is None
+
+
+def test_pixels_that_are_not_square(tmp_path: Path) -> None:
+    path = tmp_path / "wide.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=12)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+        for image in scene(12):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    record, _ = extract(path, tmp_path / "frames")
+    assert (record["source_width"], record["source_height"]) == (213, 120)
+    assert Frames(tmp_path / "frames")[0].shape == (120, 213, 3)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "equivalent"),
+    [
+        ("com.apple.quicktime.camera.focal_length.35mm_equivalent", "26", 26.0),
+        ("FocalLengthIn35mmFilm", "28", 28.0),
+        ("com.apple.quicktime.camera.focal_length.35mm_equivalent", "0", None),
+        ("comment", "26", None),
+    ],
+)
+def test_lens_by_a_videos_tags(tmp_path: Path, key: str, value: str, equivalent: float | None) -> None:
+    path = tmp_path / "phone.mov"
+    with av.open(str(path), "w", options={"movflags": "use_metadata_tags"}) as container:
+        container.metadata[key] = value
+        stream = container.add_stream("libx264", rate=12)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        for image in scene(12):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    record, _ = extract(path, tmp_path / "frames")
+    expected = equivalent and {"equivalent": equivalent, "source": key, "video": True}
+    assert record["lens"] == expected
+
+
+def test_lens_by_the_exif_of_images(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for index, image in enumerate(scene(10)):
+        exif = PIL.Image.Exif()
+        exif.get_ifd(0x8769)[0xA405] = 27
+        exif[0x0112] = 6  # to be turned a quarter clockwise
+        PIL.Image.fromarray(image).save(folder / f"{index}.jpg", exif=exif)
+    record, _ = extract(folder, tmp_path / "frames")
+    assert record["lens"] == {"equivalent": 27.0, "source": "FocalLengthIn35mmFilm", "video": False}
+    assert (record["source_width"], record["source_height"]) == SIZE[::-1], "held upright"
+    (folder / "0.jpg").write_bytes((folder / "0.jpg").read_bytes()[:600])
+    assert photo_lens(folder / "0.jpg") in (None, {**record["lens"]})
+
+
+LONG = """
+import resource, sys
+from pathlib import Path
+from video2policy.clip import extract
+record, complaint = extract(Path(sys.argv[1]), Path(sys.argv[2]))
+print(record["n_frames"], record["width"], record["height"], complaint)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def big(path: Path, count: int, size: tuple[int, int]) -> Path:
+    """`count` frames of this size (width, height), quickly made."""
+    small = [cv2.resize(image, size, interpolation=cv2.INTER_NEAREST) for image in scene(8)]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options={"preset": "ultrafast", "crf": "30"})
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for index in range(count):
+            frame = av.VideoFrame.from_ndarray(small[index % len(small)], format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "expected"),
+    [(9, (3840, 2160), "9 1024 576 None"), (1000, (320, 240), "200 320 240 None")],
+    ids=["4K", "1000 frames"],
+)
+def test_large_clips_take_little_memory(
+    tmp_path: Path, count: int, size: tuple[int, int], expected: str
+) -> None:
+    path = big(tmp_path / "big.mp4", count, size)
+    command = [sys.executable, "-c", LONG, str(path), str(tmp_path / "frames")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    what, megabytes = done.stdout.splitlines()
+    assert what == expected
+    assert int(megabytes) < 1000
 
 
 def test_unknown_threshold_is_named() -> None:

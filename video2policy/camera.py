@@ -25,26 +25,49 @@ the 43.3 mm diagonal) before video stabilisation crops ~10%; webcams of 68-78 de
 FOCAL_UNCERTAINTY = 0.15
 """Relative standard deviation of that prior."""
 
+FULL_FRAME_DIAGONAL = float(np.hypot(36, 24))
+"""Millimetres; "35 mm equivalent" focal lengths have the same diagonal field of view on it (CIPA DCG-001)."""
+
+VIDEO_CROP = 1.08
+"""Videos show less than the lens's data say: stabilisation crops by 0 to about 20%, unlike photographs."""
+
+VIDEO_CROP_UNCERTAINTY = 0.08
+PHOTO_UNCERTAINTY = 0.03
+"""Relative, of a focal length by the data that a video or a photograph carries."""
+
+GIVEN_UNCERTAINTY = 0.01
+
 
 def intrinsics(
-    width: int, height: int, fov: float | None = None, fx: float | None = None
-) -> tuple[Array, str]:
-    """K (3x3) with the principal point in the middle, and how it was found.
+    width: int,
+    height: int,
+    fov: float | None = None,
+    fx: float | None = None,
+    lens: Mapping[str, Any] | None = None,
+) -> tuple[Array, str, float]:
+    """K (3x3) with the principal point in the middle, how it was found, its relative uncertainty.
 
-    From `fx` (pixels) before `fov` (vertical, degrees) before the prior. Raises ValueError for values that no
-    lens has.
+    From `fx` (pixels) before `fov` (vertical, degrees) before what the clip's metadata tell (`lens` of
+    clip.json: `equivalent` in mm, `video`) before the prior. Raises ValueError for values that no lens has.
     """
+    diagonal = float(np.hypot(width, height))
     if fx is not None:
         if not fx > 0:
             raise ValueError(f"a focal length of {fx} pixels is impossible")
-        focal, method = float(fx), "given focal length"
+        focal, method, sigma = float(fx), "given focal length", GIVEN_UNCERTAINTY
     elif fov is not None:
         if not 0 < fov < 170:
             raise ValueError(f"a vertical field of view of {fov} degrees is impossible")
-        focal, method = height / 2 / np.tan(np.radians(fov) / 2), "given field of view"
+        focal = height / 2 / np.tan(np.radians(fov) / 2)
+        method, sigma = "given field of view", GIVEN_UNCERTAINTY
+    elif lens is not None:
+        focal = float(lens["equivalent"]) / FULL_FRAME_DIAGONAL * diagonal
+        method, sigma = "focal length in the clip's metadata", PHOTO_UNCERTAINTY
+        if lens["video"]:
+            focal, sigma = VIDEO_CROP * focal, VIDEO_CROP_UNCERTAINTY
     else:
-        focal, method = FOCAL_OF_DIAGONAL * float(np.hypot(width, height)), "usual field of view"
-    return np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1.0]]), method
+        focal, method, sigma = FOCAL_OF_DIAGONAL * diagonal, "usual field of view", FOCAL_UNCERTAINTY
+    return np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1.0]]), method, sigma
 
 
 def rotation_from_pitch(pitch: float) -> Array:

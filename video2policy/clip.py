@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple, overload
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, overload
 import av
 import cv2
 import numpy as np
+import PIL.Image
 from numpy.typing import NDArray
 
 from video2policy.perceive.verdict import Rejected
@@ -27,6 +28,16 @@ FOLDER_FPS = 12.0
 """Frames per second of an image folder, which does not say; SSv2's rate."""
 THUMBNAIL = 320
 """Long side in pixels at which quality is judged, so that thresholds hold at any resolution."""
+
+
+DARK = 24
+"""Grey value below which nothing can be told; no part of a black frame is brighter."""
+MOVED = 12.0
+"""Change of a smoothed grey value that noise and compression do not make."""
+EXIF_IFD, EXIF_FOCAL_35MM = 0x8769, 0xA405
+LENS_KEY = re.compile(r"(35mm_?equivalent|focal_?length_?in_?35_?mm_?(film|format)?)$", re.IGNORECASE)
+"""Names under which containers keep a 35 mm equivalent focal length; Apple's is
+com.apple.quicktime.camera.focal_length.35mm_equivalent."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,10 @@ class Limits:
     min_sharpness: float = 0.001
     """Least share of fine detail in the grey values' variance (see ``sharpness``), median over the frames."""
     max_cuts: int = 0
+    min_motion: float = 0.0004
+    """Least share of the picture that differs from the first frame at some time."""
+    min_light: float = 0.02
+    """Least share of the picture that is not black, in the frame that has most."""
 
     @classmethod
     def from_config(cls, values: dict[str, Any]) -> Limits:
@@ -66,12 +81,15 @@ class SourceFrame:
 class Source:
     """A clip that can be decoded more than once, one frame in memory at a time.
 
-    ``fault`` tells, after a pass, why decoding ended early (a truncated or damaged file), else None.
+    ``fault`` tells, after a pass, why decoding ended early (a truncated or damaged file), else None;
+    ``lens`` what the clip's metadata say of the lens: ``equivalent`` focal length (mm, 35 mm film), the
+    ``source`` of it, and whether it is a ``video``, which may be cropped.
     """
 
     path: Path
     fps: float = FOLDER_FPS
     fault: str | None = None
+    lens: dict[str, Any] | None = None
     _images: list[Path] = field(default_factory=list)
 
     @classmethod
@@ -97,6 +115,7 @@ class Source:
 
     def _decode_images(self) -> Iterator[SourceFrame]:
         shape = None
+        self.lens = photo_lens(self._images[0])
         for index, path in enumerate(self._images):
             image = cv2.imread(str(path), cv2.IMREAD_COLOR)
             if image is None:
@@ -120,12 +139,14 @@ class Source:
                 # Files without proper time stamps declare absurd rates (seen: 570 for one of 30).
                 rates = (stream.average_rate, stream.guessed_rate)
                 self.fps = float(next((r for r in rates if r and 1 <= r <= 240), FOLDER_FPS))
+                self.lens = video_lens({**container.metadata, **stream.metadata})
+                aspect = float(stream.sample_aspect_ratio or 1)
                 index, last = 0, 0.0
                 for frame in container.decode(stream):
                     if frame.is_corrupt:
                         self.fault = "some frames are damaged"
                         continue
-                    image = frame.to_ndarray(format="rgb24")
+                    image = square_pixels(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8), aspect)
                     # The display matrix turns counter-clockwise, as rot90 does.
                     turns = round(frame.rotation / 90) % 4
                     last = frame.time or 0.0
@@ -136,6 +157,39 @@ class Source:
                     self.fault = f"it ends after {last:.1f} of {declared:.1f} s"
         except av.FFmpegError as error:
             self.fault = error.strerror or type(error).__name__
+
+
+def square_pixels(image: Image, aspect: float) -> Image:
+    """The picture (H, W, 3) as it is shown: stretched where a pixel is not square (width over height)."""
+    if not 0.2 < aspect < 5 or abs(aspect - 1) < 0.005:
+        return image
+    size = (max(1, round(image.shape[1] * aspect)), image.shape[0])
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _lens(equivalent: Any, source: str, video: bool) -> dict[str, Any] | None:
+    """What metadata say of the lens, if any lens has that."""
+    try:
+        value = float(equivalent)
+    except (TypeError, ValueError):
+        return None
+    return {"equivalent": value, "source": source, "video": video} if 8 <= value <= 800 else None
+
+
+def video_lens(metadata: Mapping[str, str]) -> dict[str, Any] | None:
+    """The lens by a container's tags, None where they are silent."""
+    found = (_lens(value, key, True) for key, value in metadata.items() if LENS_KEY.search(key))
+    return next((lens for lens in found if lens), None)
+
+
+def photo_lens(path: Path) -> dict[str, Any] | None:
+    """The lens by an image's EXIF (FocalLengthIn35mmFilm), None where it is silent."""
+    try:
+        with PIL.Image.open(path) as image:
+            value = image.getexif().get_ifd(EXIF_IFD).get(EXIF_FOCAL_35MM)
+    except (OSError, SyntaxError, ValueError):  # whatever it is, it is no lens
+        return None
+    return _lens(value, "FocalLengthIn35mmFilm", False)
 
 
 def _rgb(image: NDArray[Any]) -> Image:
@@ -253,6 +307,11 @@ def sharpness(grey: Image) -> float:
     return float(detail.var()) / variance
 
 
+def smoothed(grey: Image) -> NDArray[np.float32]:
+    """A thumbnail without noise and grain."""
+    return cv2.GaussianBlur(grey, (0, 0), 2).astype(np.float32)
+
+
 class Survey(NamedTuple):
     """What one pass over a source tells: number, size and rate of its frames, and their quality."""
 
@@ -265,6 +324,9 @@ class Survey(NamedTuple):
     camera_measurable: bool
     sharpness: float
     cuts: list[int]
+    motion: float
+    light: float
+    lens: dict[str, Any] | None
 
 
 def survey(source: Source, limits: Limits) -> Survey:
@@ -278,17 +340,25 @@ def survey(source: Source, limits: Limits) -> Survey:
     sharp: list[float] = []
     cuts: list[int] = []
     times: list[float] = []
+    motion = light = 0.0
+    first = np.zeros((0, 0), np.float32)
     shape = (0, 0)
     count = 0
     for frame in source:
         grey = thumbnail(frame.image)
         if previous is None or camera is None:
-            camera, shape = CameraMotion(grey), frame.image.shape[:2]
+            camera, shape, first = CameraMotion(grey), frame.image.shape[:2], smoothed(grey)
         else:
+            if grey.shape == first.shape:
+                change = np.abs(smoothed(grey) - first)
+                # A lamp or the camera's exposure changes everything alike.
+                change = np.abs(change - np.median(change))
+                motion = max(motion, float((change > MOVED).mean()))
             if is_cut(previous, grey):
                 cuts.append(frame.index)
             camera.update(grey)
         sharp.append(sharpness(grey))
+        light = max(light, float((grey > DARK).mean()))
         previous, count = grey, frame.index + 1
         if frame.time is not None:
             times.append(frame.time)
@@ -320,11 +390,16 @@ def survey(source: Source, limits: Limits) -> Survey:
         camera.measurable,
         float(np.median(sharp)),
         cuts,
+        motion,
+        light,
+        source.lens,
     )
 
 
 def complaint(path: Path, seen: Survey, limits: Limits) -> str | None:
     """One sentence on the worst quality check that fails, or None."""
+    if seen.light < limits.min_light:
+        return f"clip {path} is black throughout; check the file, or lower frames.quality.min_light"
     if len(seen.cuts) > limits.max_cuts:
         return (
             f"clip {path} has a cut at frame {seen.cuts[0]}; give one continuous shot, or raise "
@@ -335,6 +410,11 @@ def complaint(path: Path, seen: Survey, limits: Limits) -> str | None:
             f"clip {path}: the camera moves by {seen.camera_motion:.0%} of the picture, more than the "
             f"{limits.max_camera_motion:.0%} allowed; film with a fixed camera, or raise "
             "frames.quality.max_camera_motion"
+        )
+    if seen.motion < limits.min_motion:
+        return (
+            f"clip {path}: nothing moves from the first frame to the last; give a clip that shows an action, "
+            "or lower frames.quality.min_motion"
         )
     if seen.sharpness < limits.min_sharpness:
         return (
@@ -415,6 +495,7 @@ def extract(
         "source_frames": seen.n_frames,
         "source_fps": seen.fps,
         "scale": scale,
+        "lens": seen.lens,
         "source_index": source_index,
         "sha256": file_hash(path),
         "quality": {
@@ -423,6 +504,8 @@ def extract(
             "camera_motion_measurable": seen.camera_measurable,
             "blur": seen.sharpness,
             "cuts": seen.cuts,
+            "motion": seen.motion,
+            "light": seen.light,
             "fault": seen.fault,
             "limits": asdict(limits),
         },

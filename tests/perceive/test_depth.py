@@ -5,9 +5,9 @@ import pytest
 
 from scripts import depth as depth_script
 from tests.perceive.conftest import Perceived
-from video2policy.camera import rotation_from_pitch
+from video2policy.camera import PHOTO_UNCERTAINTY, Camera, rotation_from_pitch
 from video2policy.mask import save_masks
-from video2policy.perceive.contact import Contact, displacements, drop_of, still_runs
+from video2policy.perceive.contact import Contact, Run, drop_of, expansion, motion, still_runs
 from video2policy.perceive.depth import FIRST_DISTANCE, METHOD, View, depth_images, find_view, object_depth
 from video2policy.perceive.pitch import find_pitch, segments
 from video2policy.perceive.verdict import Rejected
@@ -51,7 +51,7 @@ def test_an_object_put_down_is_on_the_table_twice(covered: Perceived):
 
 
 def test_depth_agrees_with_the_rendered_depth(lifted: Perceived):
-    images = depth_images(lifted.view, lifted.masks)
+    images = list(depth_images(lifted.view, lifted.masks, lifted.images))
     truth = lifted.clip.truth["depth"].astype(float)
     scale = lifted.depth_scale
     # in the hand, which hides part of it, only its apparent size tells the distance
@@ -62,6 +62,63 @@ def test_depth_agrees_with_the_rendered_depth(lifted: Perceived):
     # the bare table below the box in the first frame
     rows = np.s_[200:235, 140:180]
     np.testing.assert_allclose(images[0][rows].astype(float) * scale, truth[0][rows], rtol=0.03)
+
+
+def test_what_is_carried_grows_as_it_comes_nearer(lifted: Perceived):
+    """A hand hides part of the box while it carries it."""
+    truth, scale = lifted.clip.truth["depth"].astype(float), lifted.depth_scale
+    right = total = 0
+    for t, image in enumerate(depth_images(lifted.view, lifted.masks, lifted.images)):
+        mask = lifted.masks["red_box"][t]
+        right += int((np.abs(image[mask].astype(float) * scale / truth[t][mask] - 1) < 0.1).sum())
+        total += int(mask.sum())
+    assert right > 0.85 * total
+
+
+def test_the_hand_is_as_far_as_what_it_holds(lifted: Perceived):
+    images = list(depth_images(lifted.view, lifted.masks, lifted.images))
+    t = len(images) - 1
+    truth, scale = lifted.clip.truth["depth"][t].astype(float), lifted.depth_scale
+    rows, columns = np.nonzero(lifted.masks["red_box"][t])
+    above = np.s_[rows.min() - 6 : rows.min(), int(columns.mean()) - 5 : int(columns.mean()) + 5]
+    assert np.median(truth[above]) < 0.7, "the hand is there, not the room"
+    assert np.median(images[t][above].astype(float) * scale) == pytest.approx(
+        np.median(truth[above]), rel=0.15
+    )
+
+
+def test_depth_is_carried_both_ways_and_ends_where_the_object_is_hidden():
+    still = [Run(0, 2, 0, (50.0, 80.0), 20.0, 2.0, True), Run(6, 8, 6, (50.0, 80.0), 20.0, 2.0, True)]
+    camera = Camera(
+        np.array([[100.0, 0, 50], [0, 100, 50], [0, 0, 1]]), 100, 100, rotation_from_pitch(30), 0.4
+    )
+    grow = [np.nan] * 8
+    size = [20.0, 20, 21, 22, 22, 21, 20, 20]
+    depth = object_depth(camera, Contact(still, size, [2.0] * 8, grow))
+    assert depth[0] == pytest.approx(depth[7]) and (depth[2:6] < depth[0]).all()
+    assert depth[3] == pytest.approx(depth[0] * 20 / 22, rel=0.02)
+    gone = object_depth(camera, Contact(still, [*size[:3], np.nan, *size[4:]], [2.0] * 8, grow))
+    assert np.isnan(gone[3]) and np.isfinite(np.delete(gone, 3)).all()
+
+
+def test_expansion_is_that_of_heights():
+    rng = np.random.default_rng(0)
+    points = rng.uniform(0, 60, (40, 2))
+    assert expansion(points, points * [0.8, 1.1], 60) == pytest.approx(np.log(1.1), abs=0.05)
+    assert np.isnan(expansion(points[:3], points[:3], 60))
+
+
+def test_the_lens_by_metadata_comes_after_the_sheet_and_before_the_prior(lifted: Perceived):
+    labels, masks = {"red_box": "red box"}, {"red_box": lifted.masks["red_box"][:8]}
+    lens = {"equivalent": 26.0, "source": "x", "video": False}
+    view = find_view(lifted.images[:8], masks, labels, {"pitch": 30}, metadata=lens)
+    diagonal = np.hypot(view.camera.width, view.camera.height)
+    assert view.camera.K[0, 0] == pytest.approx(26 / 43.27 * diagonal, rel=1e-3)
+    assert "metadata" in view.method and view.focal_uncertainty == PHOTO_UNCERTAINTY
+    video = find_view(lifted.images[:8], masks, labels, {"pitch": 30}, metadata={**lens, "video": True})
+    assert video.camera.K[0, 0] > view.camera.K[0, 0] and video.focal_uncertainty > view.focal_uncertainty
+    given = find_view(lifted.images[:8], masks, labels, {"pitch": 30, "fov": 42}, metadata=lens)
+    assert given.camera.fov == pytest.approx(42) and given.focal_uncertainty < PHOTO_UNCERTAINTY
 
 
 def test_depth_does_not_depend_on_sizes(lifted: Perceived):
@@ -109,9 +166,12 @@ def test_a_clip_without_objects_is_rejected(lifted: Perceived):
 def test_view_survives_json(lifted: Perceived):
     again = View.from_json(json.loads(json.dumps(lifted.view.to_json())))
     np.testing.assert_allclose(again.camera.table_from_camera, lifted.view.camera.table_from_camera)
+    assert again.focal_uncertainty == pytest.approx(lifted.view.focal_uncertainty, abs=1e-4)
+    assert again.pitch_uncertainty == pytest.approx(lifted.view.pitch_uncertainty, abs=1e-2)
     contact, old = again.contacts["red_box"], lifted.view.contacts["red_box"]
     assert contact.table_runs == old.table_runs
     np.testing.assert_allclose(contact.drop, old.drop, atol=1e-4)
+    np.testing.assert_allclose(contact.growth, old.growth, atol=1e-4)
 
 
 def test_still_runs_end_where_motion_adds_up():
@@ -144,7 +204,7 @@ def test_displacement_follows_the_texture_not_the_occluder():
         frames.append(image)
         masks.append(mask)
     masks[1][30:60] = False  # something hides the upper half
-    step = displacements(frames, np.array(masks))
+    step = motion(frames, np.array(masks)).steps
     assert np.isnan(step[0]).all()
     np.testing.assert_allclose(step[1], [3, 0], atol=0.3)
 

@@ -7,16 +7,26 @@ from hypothesis import strategies as st
 
 from scripts import scale as scale_script
 from tests.perceive.conftest import Perceived
+from tests.perceive.test_hand import hand_at
 from video2policy import mesh as meshes
 from video2policy.mask import save_masks
+from video2policy.perceive import hand
+from video2policy.perceive.depth import object_depth
 from video2policy.perceive.scale import (
     CLASSES,
+    Evidence,
+    Lens,
     Measured,
     class_size,
+    class_width,
+    complaint,
+    doubt,
     find_sizes,
     given_scale,
     rho,
+    weigh,
 )
+from video2policy.perceive.verdict import Rejected
 
 lengths = st.floats(0.01, 0.5)
 
@@ -66,6 +76,62 @@ def test_a_depth_image_is_believed_where_there_is_one():
     sizes = find_sizes(objects, {}, {"a": 0.1, "b": 0.05})
     assert sizes["a"].method == "depth"
     assert sizes["a"].scale == pytest.approx(0.1) and sizes["b"].scale == pytest.approx(0.05)
+
+
+def test_everything_that_tells_the_scale_is_written_down_with_its_weight():
+    objects = {"can": thing("blue can", 0.2), "thing": thing("thing", 0.2)}
+    size = find_sizes(objects, {}, hand=(0.6, 0.3))["can"]
+    sources = [item["source"] for item in size.evidence]
+    assert sources == [
+        "usual distance", "blue can as a can", "blue can as wide as a can",
+        "thing as something that one hand moves", "the hand",
+    ]  # fmt: skip
+    weights = np.array([item["weight"] for item in size.evidence])
+    scales = np.array([item["depth_scale"] for item in size.evidence])
+    assert weights.sum() == pytest.approx(1, abs=1e-3)
+    assert np.exp(weights @ np.log(scales)) == pytest.approx(size.depth_scale, rel=1e-3)
+    assert "the hand" in size.source
+
+
+def test_a_sure_hand_counts_more_and_a_given_size_wins():
+    objects = {"thing": thing("thing", 0.2)}
+    doubtful, sure = (find_sizes(objects, {}, hand=(0.5, sigma))["thing"] for sigma in (0.5, 0.05))
+    assert abs(np.log(sure.depth_scale / 0.5)) < abs(np.log(doubtful.depth_scale / 0.5))
+    assert sure.method == "hand" and sure.uncertainty < doubtful.uncertainty
+    told = find_sizes(objects, {"thing": 0.1}, hand=(0.5, 0.01))["thing"]
+    assert told.scale == pytest.approx(0.1) and told.method == "given"
+    assert [item["source"] for item in told.evidence] == ["the given size of thing"]
+
+
+def test_an_unsure_camera_makes_unsure_sizes():
+    objects = {"a": thing("thing", 0.2), "b": thing("thing", 0.1)}
+    sharp, vague = (find_sizes(objects, {}, lens=Lens(f, p))["a"] for f, p in ((0.01, 1.0), (0.4, 12.0)))
+    assert vague.uncertainty > sharp.uncertainty
+    other = [find_sizes(objects, {"a": 0.1}, lens=Lens(0.1, p))["b"].uncertainty for p in (1.0, 15.0)]
+    assert other[1] > other[0] + 0.03, "what carries a given size over is the camera's pitch"
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 10), st.floats(0.02, 1)), min_size=1, max_size=6))
+def test_weighing_stays_within_the_evidence_and_grows_with_contradiction(items):
+    evidence = [Evidence("x", value, sigma) for value, sigma in items]
+    mean, spread, _ = weigh(evidence)
+    values, sigmas = zip(*items, strict=True)
+    assert min(values) * 0.999 <= mean <= max(values) * 1.001
+    assert spread >= 0.999 * (sum(s**-2 for s in sigmas) ** -0.5)
+    if max(values) > 3 * min(values):
+        assert spread > 1e-3
+    assert weigh([*evidence, Evidence("far", 1000.0, min(sigmas))])[1] > spread
+
+
+def test_an_impossible_size_is_doubted_and_an_absurd_one_refused():
+    assert doubt("mug", 0.11, 0.02) is None and complaint("mug", 0.11, 0.02) is None
+    assert "unusual for a mug (about 11 cm)" in (doubt("red mug", 0.2, 0.02) or "")
+    assert complaint("red mug", 0.2, 0.02) is None
+    assert "a red mug of 60 cm cannot be" in (complaint("red mug", 0.6, 0.02) or "")
+    assert "cannot be" in (complaint("red mug", 0.011, 0.02) or ""), "centimetres for metres"
+    assert doubt("thingamajig", 0.5, 0.1) is None and complaint("thingamajig", 0.5, 0.1) is None
+    assert "hands move things" in (complaint("thingamajig", 1.5, 0.1) or "")
+    assert complaint("box", 0.4, 0.3) is None, "boxes come in all sizes"
 
 
 @given(lengths, st.tuples(lengths, lengths, lengths))
@@ -123,3 +189,57 @@ def test_script_says_where_the_size_comes_from(tmp_path, covered: Perceived):
     assert record["method"] == "other object" and "orange cup" in verdict.method
     assert max(record["size"]) == pytest.approx(0.04, rel=0.15)
     assert verdict.confidence < 1 and "no size" in verdict.better
+
+
+def test_the_width_of_a_round_thing_leaves_out_its_handle():
+    assert class_width("blue can", [0.6, 0.6, 1.0])[2] == 0.6
+    assert class_width("tuna can", [0.4, 1.0, 1.0])[2] == 1.0, "flat ones too"
+    assert class_width("mug", [0.7, 0.8, 1.0])[2] == 0.7
+    assert class_width("red box", [0.5, 0.6, 1.0]) is None
+
+
+def run_script(tmp_path, seen: Perceived, sizes: dict, hands=None):
+    files = {"masks": [], "meshes": [], "mesh_jsons": []}
+    for name, result in seen.shapes.items():
+        save_masks(tmp_path / f"{name}.npz", seen.masks[name], np.ones(len(seen.images), np.float32))
+        meshes.save(result.mesh, tmp_path / f"{name}.obj")
+        (tmp_path / f"{name}.json").write_text(json.dumps(result.to_json()))
+        for key, suffix in (("masks", "npz"), ("meshes", "obj"), ("mesh_jsons", "json")):
+            files[key].append(tmp_path / f"{name}.{suffix}")
+    (tmp_path / "camera.json").write_text(json.dumps(seen.view.to_json()))
+    row = {"objects": tuple(seen.shapes), "labels": ("blue mug",), "sizes": sizes}
+    return scale_script.main(
+        **files,
+        camera_json=tmp_path / "camera.json",
+        depth=tmp_path / "depth",
+        size_json=tmp_path / "size.json",
+        obj="red_box",
+        row=row,
+        hands_json=hands,
+    )
+
+
+def test_script_refuses_a_mug_of_half_a_metre_and_doubts_one_of_twenty(tmp_path, lifted: Perceived):
+    with pytest.raises(Rejected, match="cannot be: a mug is about 11 cm"):
+        run_script(tmp_path, lifted, {"red_box": 0.5})
+    assert (tmp_path / "size.json").exists(), "kept as evidence"
+    verdict = run_script(tmp_path, lifted, {"red_box": 0.2})
+    assert verdict.passed and verdict.confidence < 0.5 and "unusual for a mug" in verdict.better
+    assert json.loads((tmp_path / "size.json").read_text())["doubt"] == verdict.better
+
+
+def test_script_takes_a_hand_as_a_ruler(tmp_path, lifted: Perceived):
+    """A hand of known size beside the box, as far away as it really is."""
+    view, scale = lifted.view, lifted.depth_scale
+    depth = float(np.median(object_depth(view.camera, view.contacts["red_box"])[:10])) * scale
+    box = np.argwhere(lifted.masks["red_box"][0])
+    corner = box.min(axis=0)[::-1]
+    K = view.camera.K
+    centre = np.array([*(np.linalg.inv(K) @ [corner[0] - 25, corner[1] - 10, 1])[:2], 1.0]) * depth
+    frames = [[hand_at(centre, K)] if t < 10 else [] for t in range(len(lifted.images))]
+    (tmp_path / "hands.json").write_text(json.dumps(hand.to_json(frames, K, "test")))
+    run_script(tmp_path, lifted, {}, tmp_path / "hands.json")
+    record = json.loads((tmp_path / "size.json").read_text())
+    found = next(item for item in record["evidence"] if item["source"] == "the hand")
+    assert found["depth_scale"] == pytest.approx(scale, rel=0.08)
+    assert 0.3 < found["uncertainty"] < 0.5 and 0 < found["weight"] < 1

@@ -9,7 +9,7 @@ the camera, or held in the air, has less. This is scale-free and needs no mesh.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 import cv2
@@ -49,6 +49,9 @@ WHOLE = 0.7
 
 FLOW: Any = {"winSize": (15, 15), "maxLevel": 3}
 
+MAX_GROWTH = 0.06
+"""From one frame to the next; more is a change of the mask."""
+
 STILL_PIXELS = 1.5
 STILL_SHARE = 0.02
 MIN_RUN = 3
@@ -74,11 +77,16 @@ class Run:
 
 @dataclass(frozen=True)
 class Contact:
-    """Of one object: its runs, and per frame its apparent size (pixels, NaN where unseen) and drop."""
+    """Of one object: its runs, and per frame its apparent size (pixels, NaN where unseen) and drop.
+
+    `growth` is the logarithm of how much taller it looks than in the frame before, NaN where that is unknown;
+    unlike the apparent size it does not change with what a hand in front hides.
+    """
 
     runs: list[Run]
     apparent: list[float]
     drop: list[float]
+    growth: list[float] = field(default_factory=list)
 
     @property
     def table_runs(self) -> list[Run]:
@@ -110,6 +118,7 @@ class Contact:
             "runs": [asdict(run) for run in self.runs],
             "apparent": [None if np.isnan(v) else round(v, 3) for v in self.apparent],
             "drop": [None if np.isnan(v) else round(v, 5) for v in self.drop],
+            "growth": [None if np.isnan(v) else round(v, 5) for v in self.growth],
         }
 
     @classmethod
@@ -118,7 +127,7 @@ class Contact:
             return [float("nan") if v is None else float(v) for v in values]
 
         runs = [Run(**{**run, "bottom": tuple(run["bottom"])}) for run in data["runs"]]
-        return cls(runs, numbers(data["apparent"]), numbers(data["drop"]))
+        return cls(runs, numbers(data["apparent"]), numbers(data["drop"]), numbers(data.get("growth", [])))
 
 
 def bottom_of(mask: NDArray[np.bool_]) -> tuple[float, float]:
@@ -141,22 +150,32 @@ def to_grey(image: Image) -> Image:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def displacements(frames: Images, masks: Masks) -> Array:
-    """How the object moved in the image since the frame before, pixels (n, 2); NaN where that is unknown.
+@dataclass(frozen=True)
+class Motion:
+    """From frame to frame: `steps` (n, 2) in pixels, `growth` (n,) as a logarithm; NaN where unknown."""
 
-    The median over features inside both masks; of the masks' boxes where there are too few features.
+    steps: Array
+    growth: Array
+
+
+def motion(frames: Images, masks: Masks) -> Motion:
+    """How the object moved and grew in the image since the frame before.
+
+    By features inside both masks; where there are too few, by the masks' boxes.
     """
-    result = np.full((len(masks), 2), np.nan)
+    steps, growth = np.full((len(masks), 2), np.nan), np.full(len(masks), np.nan)
     before: Image | None = None
     for t in range(len(masks)):
         grey = to_grey(frames[t])
         if before is not None and min(masks[t].sum(), masks[t - 1].sum()) >= MIN_AREA:
-            result[t] = _displacement(before, grey, masks[t - 1], masks[t])
+            steps[t], growth[t] = _motion(before, grey, masks[t - 1], masks[t])
         before = grey
-    return result
+    return Motion(steps, growth)
 
 
-def _displacement(before: Image, after: Image, old: NDArray[np.bool_], new: NDArray[np.bool_]) -> Array:
+def _motion(
+    before: Image, after: Image, old: NDArray[np.bool_], new: NDArray[np.bool_]
+) -> tuple[Array, float]:
     inner = cv2.erode(old.astype(np.uint8), np.ones((5, 5), np.uint8))
     points = cv2.goodFeaturesToTrack(before, 80, 0.01, 4, mask=inner)
     if points is not None and len(points) >= 6:
@@ -169,12 +188,27 @@ def _displacement(before: Image, after: Image, old: NDArray[np.bool_], new: NDAr
         kept[inside] &= new[end[inside, 1], end[inside, 0]]
         kept &= inside
         if kept.sum() >= 6:
-            return np.asarray(np.median((moved - points)[kept, 0], axis=0), dtype=float)
+            step = np.asarray(np.median((moved - points)[kept, 0], axis=0), dtype=float)
+            return step, expansion(points[kept, 0], moved[kept, 0], float(np.sqrt(old.sum())))
     a, b = bounding_box(largest_component(old)), bounding_box(largest_component(new))
     assert a is not None and b is not None  # both masks have MIN_AREA pixels
     edges = np.subtract(b, a, dtype=float)
     # An occluder moves one edge of the box; the edge that moved least tells more about the object.
-    return np.array([min(edges[[0, 2]], key=abs), min(edges[[1, 3]], key=abs)])
+    return np.array([min(edges[[0, 2]], key=abs), min(edges[[1, 3]], key=abs)]), float("nan")
+
+
+def expansion(old: ArrayLike, new: ArrayLike, size: float) -> float:
+    """Logarithm of how much farther apart points (n, 2) are than they were; NaN for too few apart.
+
+    The median over pairs that are at least a quarter of `size` (pixels) apart, and that more up than across:
+    a turn about the vertical changes what is across alone.
+    """
+    a, b = np.asarray(old, dtype=float), np.asarray(new, dtype=float)
+    i, j = np.triu_indices(len(a), 1)
+    was, now = np.linalg.norm(a[i] - a[j], axis=1), np.linalg.norm(b[i] - b[j], axis=1)
+    steep = np.abs(a[i, 1] - a[j, 1]) > 1.5 * np.abs(a[i, 0] - a[j, 0])
+    apart = steep & (was > 0.25 * size) & (now > 0)
+    return float(np.median(np.log(now[apart] / was[apart]))) if apart.sum() >= 8 else float("nan")
 
 
 def still_runs(steps: ArrayLike, seen: ArrayLike, tolerance: float) -> list[tuple[int, int]]:
@@ -208,8 +242,8 @@ def drop_of(bottom: ArrayLike, apparent: float, K: ArrayLike, rotation: ArrayLik
     return float(down * np.asarray(K, dtype=float)[0, 0] / apparent)
 
 
-def contact_from(masks: Masks, steps: Array, K: ArrayLike, rotation: ArrayLike) -> Contact:
-    """Runs, apparent sizes and drops of one object, from its masks and its `displacements`.
+def contact_from(masks: Masks, moved: Motion, K: ArrayLike, rotation: ArrayLike) -> Contact:
+    """Runs, apparent sizes and drops of one object, from its masks and its `motion`.
 
     `rotation` is world_from_camera (3x3).
     """
@@ -226,7 +260,7 @@ def contact_from(masks: Masks, steps: Array, K: ArrayLike, rotation: ArrayLike) 
     runs = []
     if seen.any():
         tolerance = max(STILL_PIXELS, STILL_SHARE * float(np.nanmedian(apparent)))
-        for start, stop in still_runs(steps, seen, tolerance):
+        for start, stop in still_runs(moved.steps, seen, tolerance):
             # The fullest mask shows the object least occluded; it has not moved in between.
             frame = start + int(np.argmax(area[start:stop]))
             runs.append(
@@ -238,4 +272,5 @@ def contact_from(masks: Masks, steps: Array, K: ArrayLike, rotation: ArrayLike) 
         most = max(run.drop for run in whole if run.apparent >= WHOLE * usual)
         low, high = ON_TABLE
         runs = [replace(run, on_table=run in whole and low <= run.drop / most <= high) for run in runs]
-    return Contact(runs, apparent.tolist(), drop.tolist())
+    growth = np.where(np.abs(moved.growth) < MAX_GROWTH, moved.growth, np.nan)
+    return Contact(runs, apparent.tolist(), drop.tolist(), growth.tolist())

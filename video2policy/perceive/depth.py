@@ -6,21 +6,25 @@ until then the prior is that the first object stands `FIRST_DISTANCE` metres fro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from video2policy.camera import FOCAL_UNCERTAINTY, Camera, intrinsics, rotation_from_pitch
-from video2policy.perceive.contact import Contact, Images, contact_from, displacements
-from video2policy.perceive.pitch import PRIOR_PITCH, find_focal, find_pitch
+from video2policy.perceive.contact import MAX_GROWTH, Contact, Images, bottom_of, contact_from, motion
+from video2policy.perceive.pitch import PRIOR_PITCH, background, find_focal, find_pitch
 from video2policy.perceive.verdict import Rejected
 
 Array = NDArray[np.float64]
 Masks = NDArray[np.bool_]
+
+STEEP = 55.0
+"""Degrees of pitch from which an object is rather seen from above than from the front."""
 
 METHOD = "table plane"
 """First words of a view's method, by which later stages know that depth has no metric scale of its own."""
@@ -28,31 +32,47 @@ METHOD = "table plane"
 FIRST_DISTANCE = 0.6
 """Metres from the camera to the first object, an arm's length; relative uncertainty about .4."""
 
+UPRIGHT = (0.7, 1.1)
+"""Limits of the depth of an upright object's parts, as shares of its foot's."""
+
+CHANGED = 25.0
+"""Grey values by which what is in front differs from the background; shadows differ less."""
+
 FAR = 6.0
 """Background above the table is put at this many times the first object's distance."""
 
 
 @dataclass(frozen=True)
 class View:
-    """The camera, where every object touches the table, and how both were found (confidence 0 to 1)."""
+    """The camera, where every object touches the table, and how both were found (confidence 0 to 1).
+
+    `focal_uncertainty` is relative, `pitch_uncertainty` in degrees: standard deviations.
+    """
 
     camera: Camera
     contacts: dict[str, Contact]
     method: str
     confidence: float
+    focal_uncertainty: float = FOCAL_UNCERTAINTY
+    pitch_uncertainty: float = 2.0
 
     def to_json(self) -> dict[str, Any]:
         return {
             **self.camera.to_json(),
             "method": self.method,
             "confidence": round(self.confidence, 3),
+            "focal_uncertainty": round(self.focal_uncertainty, 4),
+            "pitch_uncertainty": round(self.pitch_uncertainty, 2),
             "contacts": {name: contact.to_json() for name, contact in self.contacts.items()},
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> View:
         contacts = {name: Contact.from_json(item) for name, item in data["contacts"].items()}
-        return cls(Camera.from_json(data), contacts, data["method"], float(data["confidence"]))
+        known = {
+            name: float(data[name]) for name in ("focal_uncertainty", "pitch_uncertainty") if name in data
+        }
+        return cls(Camera.from_json(data), contacts, data["method"], float(data["confidence"]), **known)
 
 
 class DepthImages:
@@ -76,37 +96,37 @@ def find_view(
     labels: Mapping[str, str],
     given: Mapping[str, float],
     scale: float = 1.0,
+    metadata: Mapping[str, Any] | None = None,
 ) -> View:
     """Camera and contacts of a clip whose objects have these `labels`.
 
     `given` is the sheet's camera: any of fov (vertical, degrees), pitch (degrees below the horizon), fx
-    (pixels of the clip; `scale` frame pixels each). Raises Rejected when no object is ever seen.
+    (pixels of the clip; `scale` frame pixels each); `metadata` the `lens` of clip.json. Raises Rejected when
+    no object is ever seen.
     """
     height, width = next(iter(masks.values())).shape[1:]
     fx = float(given["fx"]) * scale if "fx" in given else None
-    K, lens = intrinsics(width, height, fov=given.get("fov"), fx=fx)
-    if not {"fx", "fov"} & given.keys():
-        factor, by_lines = find_focal(frames, K)
+    K, lens, focal_sigma = intrinsics(width, height, given.get("fov"), fx, metadata)
+    if focal_sigma == FOCAL_UNCERTAINTY:  # nothing but the prior so far
+        factor, focal_sigma = find_focal(frames, K)
         K[[0, 1], [0, 1]] *= factor
-        lens = "field of view from lines" if by_lines else lens
-    steps = {name: displacements(frames, item) for name, item in masks.items()}
+        if focal_sigma < 0.7 * FOCAL_UNCERTAINTY:
+            lens = "field of view from lines"
+    moved = {name: motion(frames, item) for name, item in masks.items()}
     if "pitch" in given:
-        pitch, tilt, sure = float(given["pitch"]), "given pitch", 1.0
+        pitch, tilt, sure, pitch_sigma = float(given["pitch"]), "given pitch", 1.0, 1.0
     else:
         guess = rotation_from_pitch(PRIOR_PITCH)
-        contacts = {name: contact_from(item, steps[name], K, guess) for name, item in masks.items()}
+        contacts = {name: contact_from(item, moved[name], K, guess) for name, item in masks.items()}
         found = find_pitch(frames, masks, contacts, K, labels)
-        pitch, tilt, sure = found.pitch, found.method, found.confidence
+        pitch, tilt, sure, pitch_sigma = found.pitch, found.method, found.confidence, found.sigma
     rotation = rotation_from_pitch(pitch)
-    contacts = {name: contact_from(item, steps[name], K, rotation) for name, item in masks.items()}
+    contacts = {name: contact_from(item, moved[name], K, rotation) for name, item in masks.items()}
     camera = Camera(K, width, height, rotation, altitude_for(contacts, K, rotation))
     still = np.mean([bool(contact.table_runs) for contact in contacts.values()])
-    confidence = (
-        (1.0 if "given" in lens else 0.85 if "lines" in lens else 1 - 2 * FOCAL_UNCERTAINTY)
-        * sure
-        * (0.6 + 0.4 * float(still))
-    )
-    return View(camera, contacts, f"{METHOD}; {lens}; {tilt}", confidence)
+    confidence = (1 - 2 * focal_sigma) * sure * (0.6 + 0.4 * float(still))
+    method = f"{METHOD}; {lens}; {tilt}"
+    return View(camera, contacts, method, confidence, focal_sigma, pitch_sigma)
 
 
 def altitude_for(contacts: Mapping[str, Contact], K: Array, rotation: Array) -> float:
@@ -130,33 +150,109 @@ def altitude_for(contacts: Mapping[str, Contact], K: Array, rotation: Array) -> 
 def object_depth(camera: Camera, contact: Contact) -> Array:
     """Depth (n,) of an object along the optical axis, in the camera's unit; NaN where it is not seen.
 
-    At rest the depth of its point on the table; else in inverse proportion to its apparent size.
+    At rest the depth of its point on the table. In between, as much nearer as it grew since it last stood
+    there, or until it next does; one that never stands, in inverse proportion to its apparent size.
     """
     apparent = np.array(contact.apparent)
+    seen = np.isfinite(apparent)
     runs = contact.table_runs
-    if runs:
-        bottoms = camera.on_plane([run.bottom for run in runs])
-        depths = (bottoms - [0, 0, camera.altitude]) @ camera.rotation[:, 2]
-        constant = float(np.median(depths * [run.apparent for run in runs]))
-    else:
+    if not runs:
         constant = camera.altitude * float(camera.K[0, 0]) / contact.ground_drop()
-        depths = np.zeros(0)
-    result = constant / apparent
+        return np.asarray(constant / apparent, dtype=float)
+    bottoms = camera.on_plane([run.bottom for run in runs])
+    depths = (bottoms - [0, 0, camera.altitude]) @ camera.rotation[:, 2]
+    known = np.full(len(apparent), np.nan)
     for run, depth in zip(runs, depths, strict=True):
-        result[run.start : run.stop] = np.where(np.isfinite(apparent[run.start : run.stop]), depth, np.nan)
-    return np.asarray(result, dtype=float)
+        known[run.start : run.stop] = np.log(depth)
+    growth = grown(camera, contact)
+    after, age = _carried(known, seen, -growth)
+    # Backwards in time an object shrinks by what it will have grown.
+    before, wait = (part[::-1] for part in _carried(known[::-1], seen[::-1], np.append(0.0, growth[:0:-1])))
+    weights = np.stack([1 / (1 + age), 1 / (1 + wait)])
+    values = np.stack([after, before])
+    weights[~np.isfinite(values)] = 0
+    total = weights.sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        mixed = np.where(total > 0, (weights * np.nan_to_num(values)).sum(axis=0) / total, np.nan)
+    # Hidden in between, it comes back at a depth that only its size tells.
+    constant = float(np.median(depths * [run.apparent for run in runs]))
+    result = np.where(np.isfinite(mixed), np.exp(mixed), constant / apparent)
+    return np.asarray(np.where(seen, result, np.nan), dtype=float)
 
 
-def depth_images(view: View, masks: Mapping[str, Masks]) -> list[NDArray[np.float16]]:
-    """Depth (height, width) of every frame: the table, and each object at its own depth."""
+def grown(camera: Camera, contact: Contact) -> Array:
+    """Logarithm of how much nearer an object came since the frame before (n,).
+
+    By its apparent size and, where features tell it, by its height, as far as that is not due to seeing it
+    from less above. What a hand hides spoils the one, a tilt the other, so their mean errs less.
+    """
+    apparent, drop = np.array(contact.apparent), np.array(contact.drop)
+    # From the drop the direction in which its foot is seen, in the vertical plane ahead of the camera.
+    down = drop * apparent / float(camera.K[0, 0])
+    pitch = np.radians(camera.pitch)
+    row = (down - np.sin(pitch)) / np.cos(pitch)
+    upright = np.sqrt(np.clip(1 - down**2 / (1 + row**2), 0.05, 1))
+    with np.errstate(invalid="ignore"):
+        size = np.append(0.0, np.diff(np.log(apparent)))
+        by_area = np.nan_to_num(np.clip(size, -MAX_GROWTH, MAX_GROWTH))
+        tilt = np.append(0.0, np.diff(np.log(upright)))
+    height = np.array(contact.growth or np.full(len(apparent), np.nan)) - tilt
+    return np.where(np.isfinite(height), (height + by_area) / 2, by_area)
+
+
+def _carried(known: Array, seen: NDArray[np.bool_], change: Array) -> tuple[Array, Array]:
+    """Values (n,) where `known`, carried on by their `change` while `seen`; and frames since then."""
+    values, age = known.copy(), np.zeros(len(known))
+    for t in range(1, len(known)):
+        if np.isnan(known[t]) and seen[t]:
+            values[t], age[t] = values[t - 1] + change[t], age[t - 1] + 1
+    return values, age
+
+
+def standing_depth(camera: Camera, foot: tuple[float, float], depth: float, mask: NDArray[np.bool_]) -> Array:
+    """Depth of the mask's pixels (k, in the order of np.nonzero) of an upright object, `depth` at its `foot`.
+
+    On the vertical plane through its foot that faces the camera, so that its top is nearer than its foot
+    where the camera looks down; from steeply above the whole is as far away as its foot.
+    """
+    rows, columns = np.nonzero(mask)
+    if camera.pitch > STEEP:
+        return np.full(len(rows), depth)
+    facing = camera.rotation[0]  # the world's x axis, away from the camera, in its own frame
+    rays = camera.rays(np.column_stack([columns, rows]) + 0.5)
+    towards = rays @ facing
+    plane = depth * float(camera.rays(foot)[0] @ facing) / np.where(towards > 0.05, towards, np.inf)
+    return np.asarray(np.clip(plane, *(depth * np.array(UPRIGHT))), dtype=float)
+
+
+def depth_images(view: View, masks: Mapping[str, Masks], frames: Images) -> Iterator[NDArray[np.float16]]:
+    """Depth (height, width) of every frame: the table, and each object at its own depth.
+
+    What else is in front of the background, hands above all, is put at the depth of the nearest object.
+    """
     camera = view.camera
     plane = camera.plane_depth(FAR * FIRST_DISTANCE)
     depths = {name: object_depth(camera, view.contacts[name]) for name in masks}
-    images = []
+    still = smooth(background(frames))
     for t in range(len(next(iter(masks.values())))):
         image = plane.copy()
+        known = np.zeros(image.shape, bool)
         for name, item in masks.items():
             if np.isfinite(depths[name][t]):
-                image[item[t]] = depths[name][t]
-        images.append(image.astype(np.float16))
-    return images
+                depth = float(depths[name][t])
+                image[item[t]] = standing_depth(camera, bottom_of(item[t]), depth, item[t])
+                known |= item[t]
+        if known.any():
+            moving = (np.abs(smooth(frames[t]) - still).max(axis=-1) > CHANGED) & ~known
+            _, nearest = cv2.distanceTransformWithLabels(
+                (~known).astype(np.uint8), cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
+            )
+            value = np.zeros(int(nearest.max()) + 1)
+            value[nearest[known]] = image[known]
+            image[moving] = value[nearest[moving]]
+        yield image.astype(np.float16)
+
+
+def smooth(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The image (H, W, 3) without noise and compression."""
+    return cv2.GaussianBlur(image, (0, 0), 1.5).astype(np.float32)

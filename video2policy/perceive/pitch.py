@@ -66,8 +66,8 @@ class Pitch:
         return float(np.clip(1 - self.sigma / 25, 0.3, 0.95))
 
 
-def find_focal(frames: Images, K: Array) -> tuple[float, bool]:
-    """Factor on K's focal length that lines and prior agree on, and whether the lines had a say in it.
+def find_focal(frames: Images, K: Array) -> tuple[float, float]:
+    """Factor on K's focal length that lines and prior agree on, and its relative standard deviation.
 
     The factor is the posterior's mean, so that lines which say little change little.
     """
@@ -85,7 +85,7 @@ def find_focal(frames: Images, K: Array) -> tuple[float, bool]:
     logs = np.log(FOCAL_GRID)
     mean = float(odds @ logs)
     sigma = float(np.sqrt(odds @ (logs - mean) ** 2))
-    return float(np.exp(mean)), sigma < 0.7 * FOCAL_UNCERTAINTY
+    return float(np.exp(mean)), sigma
 
 
 def find_pitch(

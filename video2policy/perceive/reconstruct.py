@@ -54,6 +54,9 @@ HOLLOW = frozenset(
 )
 """Words for things with an opening."""
 
+HANDLE = 1.35
+"""Width of a mug with its handle over its diameter (110 and 82 mm); most views show less of the handle."""
+
 Shape = Literal["box", "frustum", "sphere", "inflated", "generated"]
 
 
@@ -309,7 +312,7 @@ def reconstruct(
         extent=extent,
         camera_from_object=camera_from_object,
         iou=covered,
-        dimensions=_dimensions(unit, unit_solid, whole, thin),
+        dimensions=_dimensions(unit, unit_solid, whole, thin, label),
         thin=thin,
     )
 
@@ -334,14 +337,15 @@ def fits_of(whole: Mask, others: Mask, camera: Camera, base: float, label: str) 
     return fits
 
 
-def _dimensions(mesh: trimesh.Trimesh, solid: Solid | None, mask: Mask, thin: float) -> Array:
+def _dimensions(mesh: trimesh.Trimesh, solid: Solid | None, mask: Mask, thin: float, label: str) -> Array:
     """The object's own three dimensions, sorted, in mesh units; a handle widens one of a round solid's."""
     if solid is None:
         return np.sort(trimesh.bounds.oriented_bounds(mesh)[1])
     result = solid.extents
     if solid.kind != "box":
         columns = [np.flatnonzero(part.any(axis=0)) for part in (mask, opened(mask, thin))]
-        result[0] *= np.ptp(columns[0]) / np.ptp(columns[1])
+        shown = np.ptp(columns[0]) / np.ptp(columns[1])
+        result[0] *= max(shown, HANDLE) if "mug" in words(label) else shown
     return np.sort(result)
 
 

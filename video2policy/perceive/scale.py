@@ -3,8 +3,8 @@ size.
 
 The paper's rule is rho = D_image / D_mesh (section 3.1): the largest distance between two masked points of a
 metric depth image over that between two vertices of the mesh. With a depth network `rho` gives the size.
-Without one, depth is known up to a factor, which given sizes, known classes of objects and a prior fix, in
-that order.
+Without one, depth is known up to a factor: given sizes fix it; where there are none, everything that tells
+something about it (a hand, usual sizes, the usual distance) counts by its certainty.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 import trimesh
 from numpy.typing import ArrayLike, NDArray
 
+from video2policy.camera import FOCAL_UNCERTAINTY
 from video2policy.mesh import diameter
 from video2policy.perceive.solid import words
 
@@ -42,7 +43,7 @@ CLASSES: dict[str, tuple[float, float]] = {
     "can": (0.115, 0.15),  # 330 ml beverage can: 115 mm; food cans 110 mm
     "tin": (0.1, 0.25),
     "bottle": (0.22, 0.25),  # 0.5 l PET 205-235 mm; 0.25-1 l spread
-    "mug": (0.1, 0.15),  # 0.3 l mugs: 95-105 mm high, 80-85 mm wide
+    "mug": (0.11, 0.15),  # 0.3 l mugs: 95-105 mm high, 80-85 mm wide, 105-120 mm with the handle
     "cup": (0.11, 0.25),  # tea cup 70-90 mm, party cup 120 mm
     "glass": (0.13, 0.2),
     "bowl": (0.15, 0.2),
@@ -78,6 +79,28 @@ CLASSES: dict[str, tuple[float, float]] = {
 """Longest dimensions by name: rules and standards where named, else usual retail sizes."""
 
 
+WIDTHS: dict[str, tuple[float, float]] = {
+    # name: (diameter in metres, relative uncertainty)
+    "can": (0.067, 0.12),  # 330 ml beverage can 66 mm, slim 58 mm; 400 g food can 73 mm
+    "tin": (0.073, 0.2),
+    "bottle": (0.067, 0.15),  # 0.5 l PET 65 mm, 1 l 80 mm, small bottles 55 mm
+    "mug": (0.082, 0.1),  # 0.3 l mugs 80-85 mm
+    "cup": (0.08, 0.15),
+    "glass": (0.072, 0.15),
+    "jar": (0.075, 0.2),
+}
+"""Diameters of round things, handles left out: hands get around them, so they vary less than heights."""
+
+SURPRISING = 3.0
+"""Standard deviations from the usual size of a class beyond which a size is doubted."""
+
+ABSURD = (6.0, 3.0)
+"""Standard deviations and factor beyond which both it is refused."""
+
+HANDLED = (0.008, 0.6)
+"""Longest dimensions (m) of what a person handles on a table; nothing else is believed."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """An object before its size is known.
@@ -94,10 +117,29 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What tells the depth scale: `source` in words, metres per unit of depth, relative uncertainty."""
+
+    source: str
+    depth_scale: float
+    uncertainty: float
+
+
+@dataclass(frozen=True)
+class Lens:
+    """How well the camera is known: relative uncertainty of the focal length, degrees of the pitch."""
+
+    focal: float = FOCAL_UNCERTAINTY
+    pitch: float = 2.0
+
+
+@dataclass(frozen=True)
 class Size:
     """`scale`: metres per mesh unit; `size` (x, y, z): metres; `depth_scale`: metres per unit of depth.
 
-    `uncertainty` is relative; `method` one of given, other object, class, prior, depth.
+    `uncertainty` is relative; `method` one of given, other object, depth, hand, class, prior; `evidence` says
+    what was weighed: `source`, the `depth_scale` and `uncertainty` of each, its `weight`. `doubt` is a
+    sentence when the size is unlike what the object is called.
     """
 
     scale: float
@@ -106,6 +148,8 @@ class Size:
     method: str
     uncertainty: float
     source: str
+    evidence: list[dict[str, Any]]
+    doubt: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -158,54 +202,167 @@ def given_scale(given: float | Sequence[float], dimensions: ArrayLike) -> float:
     return float(np.median(wanted / mesh))
 
 
+def class_width(label: str, dimensions: ArrayLike) -> tuple[float, float, float] | None:
+    """(diameter, its relative uncertainty, the diameter in mesh units) of a round thing; None if unknown.
+
+    Of three dimensions of a round thing two are its diameter, unless a handle widens one of them: then it is
+    the shortest.
+    """
+    found = class_size(label)
+    if found is None or found[0] not in WIDTHS:
+        return None
+    short, middle, _ = np.sort(np.asarray(dimensions, dtype=float))
+    handle = found[0] in ("mug", "cup")
+    return *WIDTHS[found[0]], float(short if handle else middle)
+
+
+def usual_sizes(item: Measured) -> list[Evidence]:
+    """What an object's name, or that a hand moves it, tells about the depth scale."""
+    found = class_size(item.label)
+    if found is None:
+        return [Evidence(f"{item.label} as something that one hand moves", *_over(item, *GRASPABLE))]
+    name, longest, sigma = found
+    result = [Evidence(f"{item.label} as a {name}", *_over(item, longest, sigma))]
+    width = class_width(item.label, item.dimensions)
+    if width:
+        result.append(
+            Evidence(f"{item.label} as wide as a {name}", *_over(item, width[0], width[1], width[2]))
+        )
+    return result
+
+
+def _over(item: Measured, metres: float, sigma: float, length: float | None = None) -> tuple[float, float]:
+    """Depth scale and uncertainty when a `length` in mesh units (the longest by default) is so long."""
+    length = float(item.dimensions[-1]) if length is None else length
+    return metres / (item.extent * length), float(np.hypot(sigma, FIT))
+
+
+def weigh(evidence: Sequence[Evidence]) -> tuple[float, float, list[dict[str, Any]]]:
+    """Depth scale by inverse variance of the logarithms, its relative uncertainty, and a record with weights.
+
+    Where the evidence contradicts itself the uncertainty grows with it (by the Birge ratio).
+    """
+    logs = np.log([item.depth_scale for item in evidence])
+    weights = np.array([item.uncertainty**-2 for item in evidence])
+    mean = float(weights @ logs / weights.sum())
+    spread = float(weights.sum() ** -0.5)
+    if len(evidence) > 1:
+        spread *= max(1.0, float(np.sqrt(weights @ (logs - mean) ** 2 / (len(evidence) - 1))))
+    record = [
+        {
+            "source": item.source,
+            "depth_scale": round(item.depth_scale, 5),
+            "uncertainty": round(item.uncertainty, 4),
+            "weight": round(float(weight / weights.sum()), 4),
+        }
+        for item, weight in zip(evidence, weights, strict=True)
+    ]
+    return float(np.exp(mean)), spread, record
+
+
 def find_sizes(
     objects: Mapping[str, Measured],
     given: Mapping[str, float | Sequence[float]],
     measured: Mapping[str, float] | None = None,
+    hand: tuple[float, float] | None = None,
+    lens: Lens | None = None,
 ) -> dict[str, Size]:
     """Sizes of all objects of a clip from one depth scale.
 
-    `measured` are the objects' `rho` under a metric depth image, where there is one.
+    `given` is the sheet's sizes: the longest dimension or all three, metres; `measured` the objects' `rho`
+    under a metric depth image, where there is one; `hand` the depth scale that a hand tells and its relative
+    uncertainty.
 
-    `given` is the sheet's sizes: the longest dimension or all three, metres. The object's own given size
-    holds; else another's, carried over by the shared camera and table; else known classes and the prior
-    distance.
+    The object's own given size holds; else another's, carried over by the shared camera and table; else the
+    depth image; else hand, usual sizes and usual distance, each by its certainty.
     """
+    lens = lens or Lens()
+    # Lengths along the line of sight are foreshortened by the pitch: an error in it spoils proportions.
+    fit = float(np.hypot(FIT, 0.5 * np.radians(lens.pitch)))
     scales = {
         name: given_scale(given[name], item.dimensions) for name, item in objects.items() if name in given
     }
     if scales:
-        logs = [np.log(scale / objects[name].extent) for name, scale in scales.items()]
-        depth_scale, spread = float(np.exp(np.mean(logs))), FIT
+        evidence = [
+            Evidence(f"the given size of {objects[name].label}", scale / objects[name].extent, fit)
+            for name, scale in scales.items()
+        ]
         method, source = "other object", f"the given size of {', '.join(objects[n].label for n in scales)}"
     elif measured:
-        logs = [np.log(measured[name] / item.extent) for name, item in objects.items()]
-        depth_scale, spread = float(np.exp(np.mean(logs))), float(np.std(logs))
+        evidence = [
+            Evidence(f"depth image at {item.label}", measured[name] / item.extent, FIT)
+            for name, item in objects.items()
+        ]
         method, source = "depth", "the depth image (rho = D_image / D_mesh)"
     else:
-        terms = [(0.0, DISTANCE_UNCERTAINTY)]
-        kinds = []
+        # A distance is a length over an angle, so the lens spoils it; ratios of lengths in one picture not.
+        evidence = [Evidence("usual distance", 1.0, float(np.hypot(DISTANCE_UNCERTAINTY, lens.focal)))]
+        named = [item for item in objects.values() if class_size(item.label)]
         for item in objects.values():
-            found = class_size(item.label)
-            name, longest, sigma = found or ("", *GRASPABLE)
-            terms.append((float(np.log(longest / (item.extent * item.dimensions[-1]))), sigma + FIT))
-            if found:
-                kinds.append(f"{item.label} as a {name}")
-        weights = np.array([1 / sigma**2 for _, sigma in terms])
-        depth_scale = float(np.exp(np.dot(weights, [value for value, _ in terms]) / weights.sum()))
-        spread = float(weights.sum() ** -0.5)
-        method = "class" if kinds else "prior"
-        source = f"usual sizes: {', '.join(kinds)}" if kinds else "usual distance and size of things"
+            evidence += usual_sizes(item)
+        method = "class" if named else "prior"
+        source = "usual distance and size of things"
+        if named:
+            kinds = [f"{item.label} as a {(class_size(item.label) or ('',))[0]}" for item in named]
+            source = f"usual sizes: {', '.join(kinds)}"
+        if hand:
+            by_hand = Evidence("the hand", *hand)
+            source = f"the hand and {source}"
+            if by_hand.uncertainty < min(item.uncertainty for item in evidence):
+                method = "hand"
+            evidence.append(by_hand)
+    depth_scale, spread, record = weigh(evidence)
     sizes = {}
     for name, item in objects.items():
         own = name in scales
         scale = scales[name] if own else item.extent * depth_scale
+        uncertainty = 0.02 if own else float(np.hypot(spread, fit + 0.3 * (1 - item.fit)))
         sizes[name] = Size(
             scale=scale,
             size=(item.extents * scale).tolist(),
             depth_scale=depth_scale,
             method="given" if own else method,
-            uncertainty=round(0.02 if own else float(np.hypot(spread, FIT + 0.3 * (1 - item.fit))), 4),
+            uncertainty=round(uncertainty, 4),
             source="the sample sheet" if own else source,
+            evidence=record,
+            doubt=doubt(item.label, float(item.dimensions[-1]) * scale, uncertainty),
         )
     return sizes
+
+
+def surprise(label: str, longest: float, uncertainty: float) -> float:
+    """By how many standard deviations a longest dimension differs from its class's; 0 for unknown classes."""
+    found = class_size(label)
+    if found is None:
+        return 0.0
+    return float(abs(np.log(longest / found[1])) / np.hypot(found[2], uncertainty))
+
+
+def doubt(label: str, longest: float, uncertainty: float) -> str | None:
+    """One sentence on a size that its object's name contradicts; None for a plausible one."""
+    found = class_size(label)
+    if found is None or surprise(label, longest, uncertainty) <= SURPRISING:
+        return None
+    return (
+        f"a {label} of {100 * longest:.3g} cm is unusual for a {found[0]} (about {100 * found[1]:.3g} cm); "
+        "check the sizes in the sheet (metres) and which object was found"
+    )
+
+
+def complaint(label: str, longest: float, uncertainty: float) -> str | None:
+    """Why a size cannot be, in one sentence; None when it can."""
+    found = class_size(label)
+    sigmas, factor = ABSURD
+    if found is not None and surprise(label, longest, uncertainty) > sigmas:
+        ratio = longest / found[1]
+        if max(ratio, 1 / ratio) > factor:
+            return (
+                f"a {label} of {100 * longest:.3g} cm cannot be: a {found[0]} is about {100 * found[1]:.3g} "
+                "cm long; give its size in metres, or another name if it is none"
+            )
+    if not HANDLED[0] <= longest <= HANDLED[1]:
+        return (
+            f"{label} would be {100 * longest:.3g} cm long, and hands move things of "
+            f"{100 * HANDLED[0]:.2g} to {100 * HANDLED[1]:.2g} cm on a table; give its size or a better box"
+        )
+    return None
