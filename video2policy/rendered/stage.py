@@ -223,6 +223,7 @@ def _scene(
     half_x, half_y = setting.table_half
     sun = np.array(setting.sun)
     tint = np.array([setting.warmth, 1.0, 1 / setting.warmth])
+    tone = setting.room.reshape(-1, 3).mean(0) / 255
     xml = f"""<mujoco>
   <compiler angle="degree" balanceinertia="true"/>
   <option><flag contact="disable"/></option>
@@ -231,6 +232,7 @@ def _scene(
     <map znear=".02" zfar="20"/></visual>
   <default><geom contype="0" conaffinity="0" density="100"/></default>
   <asset>{"".join(assets)}
+    <texture type="skybox" builtin="gradient" rgb1="{_vector(tone)}" rgb2="{_vector(0.6 * tone)}" width="32" height="32"/>
     <texture name="table" type="2d" file="table.png"/>
     <material name="table" texture="table" texrepeat="{setting.table_repeat:.3g} {setting.table_repeat:.3g}"
       specular=".1" shininess=".2"/>
@@ -246,9 +248,9 @@ def _scene(
       diffuse=".16 .16 .18" castshadow="false"/>
     <body name="camera" mocap="true"><camera name="clip" fovy="{fov}"/></body>
     <body euler="0 0 {setting.room_yaw}">
-      <geom type="box" pos="0 0 -0.02" size="{half_x} {half_y} 0.02" rgba=".4 .36 .32 1" group="{SCENERY_GROUP}"/>
+      <geom type="box" pos="0 0 -0.024" size="{half_x} {half_y} 0.02" rgba=".4 .36 .32 1" group="{SCENERY_GROUP}"/>
       <geom type="plane" pos="0 0 0" size="{half_x} {half_y} 0.1" material="table" group="{SCENERY_GROUP}"/>
-      <geom type="plane" pos="{setting.wall} 0 0.35" size="1.6 1.3 0.1" xyaxes="0 -1 0 0 0 1" material="room"
+      <geom type="plane" pos="{setting.wall} 0 0.35" size="2.0 1.5 0.1" xyaxes="0 -1 0 0 0 1" material="room"
         group="{SCENERY_GROUP}"/>
       <geom type="plane" pos="0 0 -0.75" size="6 6 .1" rgba=".38 .35 .33 1" group="{SCENERY_GROUP}"/>{room}
     </body>{"".join(bodies)}
