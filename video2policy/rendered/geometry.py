@@ -91,9 +91,7 @@ class Cloud:
 
     def clearance(self, points: Array) -> Array:
         """How far each of the points (k, 3) is from the surface, in metres; negative inside."""
-        square = (
-            (points**2).sum(1)[:, None] + (self.points**2).sum(1)[None] - 2 * points @ self.points.T
-        )
+        square = (points**2).sum(1)[:, None] + (self.points**2).sum(1)[None] - 2 * points @ self.points.T
         nearest = square.argmin(1)
         way = points - self.points[nearest]
         distance = np.linalg.norm(way, axis=1)

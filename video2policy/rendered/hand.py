@@ -16,7 +16,9 @@ import numpy as np
 from video2policy.rendered.geometry import Array, Cloud, Pose, rotation_about, rotation_y, rotation_z
 from video2policy.rendered.shapes import Mesh, loft, moved, rod
 
-KNUCKLES = np.array([[0.042, 0.031, 0.002], [0.047, 0.010, 0.004], [0.045, -0.011, 0.003], [0.036, -0.030, 0.0]])
+KNUCKLES = np.array(
+    [[0.042, 0.031, 0.002], [0.047, 0.010, 0.004], [0.045, -0.011, 0.003], [0.036, -0.030, 0.0]]
+)
 """Origin of index, middle, ring and little finger, metres."""
 LENGTHS = ((0.043, 0.026, 0.021), (0.047, 0.030, 0.022), (0.043, 0.028, 0.022), (0.034, 0.021, 0.019))
 RADII = ((0.0096, 0.0086, 0.0080, 0.0068),) * 3 + ((0.0084, 0.0076, 0.0070, 0.0060),)
@@ -99,14 +101,20 @@ class Hand:
             r = RADII[digit]
             for bone, length in enumerate(LENGTHS[digit]):
                 nail = (0.6 * k * length, k * r[3] * 0.93) if bone == 2 else None
-                parts.append(Part(f"finger{digit}{bone}", _bone(k * length, k * r[bone], k * r[bone + 1]), "skin", nail))
+                parts.append(
+                    Part(
+                        f"finger{digit}{bone}", _bone(k * length, k * r[bone], k * r[bone + 1]), "skin", nail
+                    )
+                )
         for bone, length in enumerate(THUMB_LENGTHS):
             r = THUMB_RADII
             nail = (0.55 * k * length, k * r[3] * 1.02) if bone == 2 else None
             parts.append(Part(f"thumb{bone}", _bone(k * length, k * r[bone], k * r[bone + 1]), "skin", nail))
         parts.append(Part("forearm", rod((0, 0, 0), (k * FOREARM, 0, 0), k * 0.026, k * 0.037, 20), "skin"))
         start = 0.62 * k * FOREARM
-        parts.append(Part("sleeve", rod((start, 0, 0), (start + 0.5, 0, 0), k * 0.042, k * 0.052, 20), "sleeve"))
+        parts.append(
+            Part("sleeve", rod((start, 0, 0), (start + 0.5, 0, 0), k * 0.042, k * 0.052, 20), "sleeve")
+        )
         return tuple(parts)
 
     def _mirrored(self, pose: Pose) -> Pose:

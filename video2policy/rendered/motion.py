@@ -268,7 +268,9 @@ def _heights(points: Array, cell: float, lowest: bool) -> dict[tuple[int, int], 
     return {(int(x), int(y)): float(z) for (x, y), z in zip(keys[order], points[order, 2], strict=True)}
 
 
-def rest_height(upper: Mesh, rotation: Array, at: Array, lower: Mesh, below: Pose, cell: float = 0.003) -> float:
+def rest_height(
+    upper: Mesh, rotation: Array, at: Array, lower: Mesh, below: Pose, cell: float = 0.003
+) -> float:
     """z of the upper mesh's centre when, turned and over ``at`` (x, y), it is lowered until it touches the other."""
     a = Cloud.of(upper, 12000).points @ rotation.T + [at[0], at[1], 0.0]
     b = below.of(Cloud.of(lower, 24000).points)
@@ -334,8 +336,16 @@ def lift(hand: Hand, a: Thing, reach: Reach, grip: Grip, seconds: float, rise: f
 
 
 def transfer(
-    hand: Hand, a: Thing, reach: Reach, grip: Grip, seconds: float, target: Array, height: float,
-    drop: float = 0.0, yaw: float = 0.0, rotation: Array | None = None,
+    hand: Hand,
+    a: Thing,
+    reach: Reach,
+    grip: Grip,
+    seconds: float,
+    target: Array,
+    height: float,
+    drop: float = 0.0,
+    yaw: float = 0.0,
+    rotation: Array | None = None,
 ) -> Motion:
     """Up, across to the centre ``target`` (3,), down; released ``drop`` above it, from where it falls."""
     assert reach.release is not None
@@ -401,7 +411,13 @@ def toss(
 
 
 def slide(
-    hand: Hand, a: Thing, reach: Reach, grip: Grip, seconds: float, move: Array, pushed: Thing | None = None,
+    hand: Hand,
+    a: Thing,
+    reach: Reach,
+    grip: Grip,
+    seconds: float,
+    move: Array,
+    pushed: Thing | None = None,
     yaw: float = 0.0,
 ) -> Motion:
     """The held thing slides over the table by ``move`` (2,); on its way it may take another thing along."""
@@ -483,7 +499,9 @@ def push(
     return Motion(seconds, frame)
 
 
-def tip_over(hand: Hand, a: Thing, reach: Reach, touching: Posture, seconds: float, direction: Array) -> Motion:
+def tip_over(
+    hand: Hand, a: Thing, reach: Reach, touching: Posture, seconds: float, direction: Array
+) -> Motion:
     """The fingertips push a thing's upper part until it falls over and lies."""
     lying, rolled = tipping(a.mesh, direction)
     way = np.array([*direction, 0.0]) / np.linalg.norm(direction)

@@ -166,12 +166,12 @@ def lathe_mesh(profile: Array, segments: int = 48) -> Mesh:
                 faces.append((a, a + 1, b + 1))
             if radius[i + 1] > 0:
                 faces.append((a, b + 1, b))
-    return centred(
-        Mesh(vertices.reshape(-1, 3), np.stack([u, v], -1).reshape(-1, 2), np.array(faces))
-    )
+    return centred(Mesh(vertices.reshape(-1, 3), np.stack([u, v], -1).reshape(-1, 2), np.array(faces)))
 
 
-def turned_outline(profile: ArrayLike, squareness: float = 2.0, aspect: float = 1.0, segments: int = 48) -> Mesh:
+def turned_outline(
+    profile: ArrayLike, squareness: float = 2.0, aspect: float = 1.0, segments: int = 48
+) -> Mesh:
     """Like `lathe_mesh`, over a superellipse (2: ellipse, 8: nearly a rectangle) ``aspect`` times as long in y.
 
     The profile's radius is the half width in x; walls keep their thickness in y.
@@ -357,7 +357,16 @@ def _cube(rng: np.random.Generator) -> Mesh:
 
 def _can(rng: np.random.Generator) -> Mesh:
     h = _between(rng, 1.6, 3.6)
-    rim = [[0, 0.06], [0.84, 0.06], [0.86, 0], [0.94, 0], [1, 0.1], [1, h - 0.12], [0.88, h], [0.83, h - 0.05]]
+    rim = [
+        [0, 0.06],
+        [0.84, 0.06],
+        [0.86, 0],
+        [0.94, 0],
+        [1, 0.1],
+        [1, h - 0.12],
+        [0.88, h],
+        [0.83, h - 0.05],
+    ]
     return lathe_mesh(np.array([*rim, [0, h - 0.05]]))
 
 
@@ -444,9 +453,21 @@ def _fruit(profile: ArrayLike) -> Callable[[np.random.Generator], Mesh]:
 
 
 _apple = _fruit(
-    [[0, 0.25], [0.25, 0.05], [0.55, 0], [0.95, 0.5], [1.05, 1.0], [0.85, 1.6], [0.45, 1.78], [0.2, 1.65], [0, 1.45]]
+    [
+        [0, 0.25],
+        [0.25, 0.05],
+        [0.55, 0],
+        [0.95, 0.5],
+        [1.05, 1.0],
+        [0.85, 1.6],
+        [0.45, 1.78],
+        [0.2, 1.65],
+        [0, 1.45],
+    ]
 )
-_orange = _fruit([[0, 0.02], [0.35, 0], [0.85, 0.35], [1.05, 0.95], [0.9, 1.6], [0.4, 1.9], [0.08, 1.9], [0, 1.85]])
+_orange = _fruit(
+    [[0, 0.02], [0.35, 0], [0.85, 0.35], [1.05, 0.95], [0.9, 1.6], [0.4, 1.9], [0.08, 1.9], [0, 1.85]]
+)
 _pear = _fruit([[0, 0.1], [0.45, 0], [1, 0.5], [1, 1.1], [0.6, 1.75], [0.48, 2.2], [0.3, 2.55], [0, 2.5]])
 _tomato = _fruit([[0, 0.06], [0.5, 0], [1.02, 0.4], [1.08, 0.85], [0.7, 1.4], [0.3, 1.42], [0, 1.25]])
 _candle = _fruit([[0, 0], [1, 0], [1, 0], [1, 2.2], [0.95, 2.3], [0.95, 2.3], [0.3, 2.2], [0, 2.2]])
@@ -462,15 +483,40 @@ def _lying(profile: ArrayLike) -> Callable[[np.random.Generator], Mesh]:
     return build
 
 
-_lemon = _lying([[0, 0], [0.15, 0.02], [0.35, 0.25], [0.85, 0.7], [1, 1.35], [0.8, 2.1], [0.3, 2.5], [0.12, 2.7], [0, 2.7]])
+_lemon = _lying(
+    [
+        [0, 0],
+        [0.15, 0.02],
+        [0.35, 0.25],
+        [0.85, 0.7],
+        [1, 1.35],
+        [0.8, 2.1],
+        [0.3, 2.5],
+        [0.12, 2.7],
+        [0, 2.7],
+    ]
+)
 _egg = _lying([[0, 0], [0.55, 0], [1, 0.6], [1.0, 1.2], [0.75, 2.0], [0.4, 2.5], [0, 2.55]])
-_marker = _lying([[0, 0], [0.8, 0], [0.8, 0], [0.8, 3], [0.8, 3], [1, 3], [1, 3], [1, 12], [0.8, 13.4], [0, 13.5]])
+_marker = _lying(
+    [[0, 0], [0.8, 0], [0.8, 0], [0.8, 3], [0.8, 3], [1, 3], [1, 3], [1, 12], [0.8, 13.4], [0, 13.5]]
+)
 _battery = _lying([[0, 0], [1, 0], [1, 0], [1, 6.6], [1, 6.6], [0.4, 6.7], [0.4, 7.1], [0.4, 7.1], [0, 7.1]])
 
 
 def _garlic(rng: np.random.Generator) -> Mesh:
     outline = _smooth(
-        [[0, 0.08], [0.3, 0], [0.8, 0.15], [1.05, 0.6], [0.85, 1.1], [0.3, 1.4], [0.16, 1.8], [0.12, 2.2], [0, 2.25]], 6
+        [
+            [0, 0.08],
+            [0.3, 0],
+            [0.8, 0.15],
+            [1.05, 0.6],
+            [0.85, 1.1],
+            [0.3, 1.4],
+            [0.16, 1.8],
+            [0.12, 2.2],
+            [0, 2.25],
+        ],
+        6,
     )
     angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     cloves = int(rng.integers(6, 10))
@@ -504,7 +550,9 @@ def _tape(rng: np.random.Generator) -> Mesh:
     return loft(rings, ring_closed=True)
 
 
-def _slab(low: Sequence[float], high: Sequence[float], radius: float) -> Callable[[np.random.Generator], Mesh]:
+def _slab(
+    low: Sequence[float], high: Sequence[float], radius: float
+) -> Callable[[np.random.Generator], Mesh]:
     """A flat rounded box; extents drawn between ``low`` and ``high``."""
 
     def build(rng: np.random.Generator) -> Mesh:
@@ -532,7 +580,9 @@ def _mouse(rng: np.random.Generator) -> Mesh:
     rings = []
     for s, w, h in zip(t, half_width, height, strict=True):
         x = w * np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** 0.8
-        z = np.where(np.sin(angle) > 0, h * np.abs(np.sin(angle)) ** 0.8, -0.02 * (h > 0) * np.abs(np.sin(angle)))
+        z = np.where(
+            np.sin(angle) > 0, h * np.abs(np.sin(angle)) ** 0.8, -0.02 * (h > 0) * np.abs(np.sin(angle))
+        )
         rings.append(np.stack([-x, np.full_like(x, s - 0.5), z], -1))
     rings[0][:], rings[-1][:] = rings[0].mean(0), rings[-1].mean(0)
     mesh = loft(np.array(rings))
@@ -547,7 +597,9 @@ def _rise(y: Array, low: float = 0.0, high: float = 0.08) -> Array:
 
 def _shank(rng: np.random.Generator) -> Mesh:
     y = np.linspace(-0.5, 0.24, 16)
-    wide = np.interp(y, [-0.5, -0.45, -0.1, 0.1, 0.24], [0.035, 0.055, 0.03, 0.018, 0.028]) * _between(rng, 0.9, 1.2)
+    wide = np.interp(y, [-0.5, -0.45, -0.1, 0.1, 0.24], [0.035, 0.055, 0.03, 0.018, 0.028]) * _between(
+        rng, 0.9, 1.2
+    )
     return sweep(np.stack([0 * y, y, _rise(y)], -1), np.stack([wide, 0.45 * wide], -1), (0, 0, 1), 10)
 
 
@@ -559,7 +611,9 @@ def _fork(rng: np.random.Generator) -> Mesh:
     for x in (-0.055, -0.0183, 0.0183, 0.055):
         y = np.linspace(0.32, 0.5, 8)
         thin = np.interp(y, [0.32, 0.48, 0.5], [0.012, 0.010, 0.004])
-        tines.append(sweep(np.stack([x + 0 * y, y, _rise(y) + 0.35 * (y - 0.32) ** 2 * 2], -1), thin, (0, 0, 1), 8))
+        tines.append(
+            sweep(np.stack([x + 0 * y, y, _rise(y) + 0.35 * (y - 0.32) ** 2 * 2], -1), thin, (0, 0, 1), 8)
+        )
     return joined(_shank(rng), palm, *tines)
 
 
@@ -574,7 +628,9 @@ def _spoon(rng: np.random.Generator) -> Mesh:
         x = w * across
         under = _rise(np.array([yy]), 0.02)[0] - s * (1 - across**2) - 0.012
         over = under + 0.016
-        ring = np.concatenate([np.stack([x, 0 * x + yy, under], -1), np.stack([x, 0 * x + yy, over], -1)[::-1]])
+        ring = np.concatenate(
+            [np.stack([x, 0 * x + yy, under], -1), np.stack([x, 0 * x + yy, over], -1)[::-1]]
+        )
         rings.append(ring[::-1])
     closed = np.array(rings)
     tips = [np.repeat(closed[i].mean(0)[None, None], closed.shape[1], axis=1) for i in (0, -1)]
@@ -628,7 +684,20 @@ def _car(rng: np.random.Generator) -> Mesh:
 
 def _teapot(rng: np.random.Generator) -> Mesh:
     body = lathe_mesh(
-        _smooth([[0, 0], [0.6, 0], [1, 0.5], [0.95, 1.1], [0.5, 1.5], [0.42, 1.55], [0.15, 1.62], [0.13, 1.8], [0, 1.85]], 4)
+        _smooth(
+            [
+                [0, 0],
+                [0.6, 0],
+                [1, 0.5],
+                [0.95, 1.1],
+                [0.5, 1.5],
+                [0.42, 1.55],
+                [0.15, 1.62],
+                [0.13, 1.8],
+                [0, 1.85],
+            ],
+            4,
+        )
     )
     low = body.vertices[:, 2].min()
     t = np.linspace(0, 1, 10)
@@ -649,15 +718,28 @@ KINDS = {
         Kind("box", _box, (0.07, 0.13), ("package", "package", "print", "kraft"), "2-fold"),
         Kind("cube", _cube, (0.045, 0.075), ("package", "print", "dots", "wood"), "4-fold"),
         Kind("can", _can, (0.08, 0.125), ("label", "label", "stripes"), "continuous", hold="side", gloss=0.6),
-        Kind("bottle", _bottle, (0.16, 0.23), ("label", "label", "plain"), "continuous", hold="side", gloss=0.6),
+        Kind(
+            "bottle", _bottle, (0.16, 0.23), ("label", "label", "plain"), "continuous", hold="side", gloss=0.6
+        ),
         Kind("jar", _jar, (0.08, 0.11), ("label", "label", "plain"), "continuous", hold="side", gloss=0.5),
         Kind("cup", _cup, (0.085, 0.12), WARE, "continuous", (0.70, 0.90), "side"),
-        Kind("glass", _glass, (0.09, 0.13), ("plain", "stripes", "dots"), "continuous", (0.80, 0.84), "side", gloss=0.8),
+        Kind(
+            "glass",
+            _glass,
+            (0.09, 0.13),
+            ("plain", "stripes", "dots"),
+            "continuous",
+            (0.80, 0.84),
+            "side",
+            gloss=0.8,
+        ),
         Kind("mug", _mug, (0.09, 0.12), WARE, "none", (0.58, 0.88), "side", gloss=0.6),
         Kind("bowl", _bowl, (0.12, 0.17), WARE, "continuous", (0.48, 0.72), "rim", gloss=0.6),
         Kind("plate", _plate, (0.15, 0.20), WARE, "continuous", None, "rim", gloss=0.6),
         Kind("pot", _pot, (0.08, 0.12), ("clay", "plain", "stripes"), "continuous", (0.52, 0.85), "top"),
-        Kind("container", _container, (0.09, 0.115), ("plain", "weave", "dots"), "2-fold", (0.70, 0.85), "side"),
+        Kind(
+            "container", _container, (0.09, 0.115), ("plain", "weave", "dots"), "2-fold", (0.70, 0.85), "side"
+        ),
         Kind("tray", _tray, (0.12, 0.17), ("plain", "weave", "wood"), "2-fold", (0.55, 0.72), "rim"),
         Kind("ball", _ball, (0.045, 0.07), ("stripes", "patches", "dots"), "spherical", rolls=True),
         Kind("apple", _apple, (0.065, 0.085), ("apple",), "continuous", gloss=0.5),

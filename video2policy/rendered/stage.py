@@ -57,7 +57,6 @@ def intrinsics(fov: float, width: int, height: int) -> Array:
     return np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1.0]])
 
 
-
 @dataclass(frozen=True)
 class Setting:
     """What surrounds the objects: pictures, light, the room's yaw in degrees."""

@@ -43,7 +43,15 @@ HELD_OUT = 1000
 """Seeds from here on are held out."""
 
 ATTEMPTS = 200
-SKINS = ((232, 190, 168), (222, 172, 146), (205, 150, 120), (180, 124, 92), (142, 94, 66), (104, 68, 50), (80, 54, 42))
+SKINS = (
+    (232, 190, 168),
+    (222, 172, 146),
+    (205, 150, 120),
+    (180, 124, 92),
+    (142, 94, 66),
+    (104, 68, 50),
+    (80, 54, 42),
+)
 
 LIFTED = (
     "box", "cube", "can", "bottle", "jar", "cup", "glass", "mug", "bowl", "pot", "container", "ball", "apple",
@@ -57,10 +65,50 @@ PUSHED = (
 )  # fmt: skip
 TIPPED = ("bottle", "can", "jar", "box", "candle", "glass", "cup", "container", "bottle", "box")
 COVERS = ("cup", "pot", "bowl", "container", "glass", "cup", "bowl")
-SMALL = ("ball", "garlic", "lemon", "egg", "eraser", "tape", "battery", "cube", "tomato", "candle", "soap", "lock")
+SMALL = (
+    "ball",
+    "garlic",
+    "lemon",
+    "egg",
+    "eraser",
+    "tape",
+    "battery",
+    "cube",
+    "tomato",
+    "candle",
+    "soap",
+    "lock",
+)
 TOOLS = ("remote", "box", "book", "phone", "marker", "brush", "soap", "sponge", "wallet")
-NEAR = ("box", "can", "mug", "bottle", "cup", "bowl", "jar", "pot", "toy car", "container", "tape", "glass", "teapot")
-DROPPED = ("box", "cube", "sponge", "soap", "eraser", "tape", "garlic", "wallet", "lock", "mouse", "toy car", "remote")
+NEAR = (
+    "box",
+    "can",
+    "mug",
+    "bottle",
+    "cup",
+    "bowl",
+    "jar",
+    "pot",
+    "toy car",
+    "container",
+    "tape",
+    "glass",
+    "teapot",
+)
+DROPPED = (
+    "box",
+    "cube",
+    "sponge",
+    "soap",
+    "eraser",
+    "tape",
+    "garlic",
+    "wallet",
+    "lock",
+    "mouse",
+    "toy car",
+    "remote",
+)
 INSERTED = ("fork", "fork", "fork", "spoon", "knife", "marker")
 TALL = ("container", "container", "cup", "glass", "mug", "pot")
 THROWN = ("garlic", "garlic", "garlic", "lemon", "egg", "ball", "tomato", "tape", "cube")
@@ -216,7 +264,9 @@ def _pick(rng: np.random.Generator, names: tuple[str, ...]) -> Kind:
     return KINDS[names[int(rng.integers(len(names)))]]
 
 
-def _item(rng: np.random.Generator, kind: Kind, name: str, rotation: Array, colour: str | None = None) -> Item:
+def _item(
+    rng: np.random.Generator, kind: Kind, name: str, rotation: Array, colour: str | None = None
+) -> Item:
     style = kind.textures[int(rng.integers(len(kind.textures)))]
     word = colour or list(COLOURS)[int(rng.integers(len(COLOURS)))]
     mesh = kind.mesh(rng)
@@ -307,7 +357,9 @@ def _around(a: Item, b: Item, offset: Array) -> tuple[Item, Item]:
     return _at(a, x, y), _at(b, -x, -y)
 
 
-def _distractors(rng: np.random.Generator, items: list[Item], extra: int, twin: bool, sign: float) -> list[Item]:
+def _distractors(
+    rng: np.random.Generator, items: list[Item], extra: int, twin: bool, sign: float
+) -> list[Item]:
     """Objects that play no part; a twin is of the first object's class."""
     result = []
     for number in range(extra + twin):
@@ -322,7 +374,9 @@ def _distractors(rng: np.random.Generator, items: list[Item], extra: int, twin: 
     return result[: 4 - len(items)]
 
 
-def _labelled(items: list[Item], others: list[Item], rng: np.random.Generator, family: str) -> tuple[list[Item], list[str]]:
+def _labelled(
+    items: list[Item], others: list[Item], rng: np.random.Generator, family: str
+) -> tuple[list[Item], list[str]]:
     """Items with labels and names, then the distractors; and the labels of the named ones."""
     labels: list[str] = []
     present = [*items, *others]
@@ -393,7 +447,9 @@ def _touch(rng: np.random.Generator, hand: Hand, a: Item, reach: Reach, way: Arr
     raise Impossible("no way to push it")
 
 
-def _lift(rng: np.random.Generator, plan: Family, hand: Hand, reach: Reach, sign: float) -> tuple[list[Item], Motion]:
+def _lift(
+    rng: np.random.Generator, plan: Family, hand: Hand, reach: Reach, sign: float
+) -> tuple[list[Item], Motion]:
     kind = _pick(rng, plan.a)
     a = _at(_item(rng, kind, "a", _aligned(kind, reach.azimuth, rng)), 0, 0)
     grip = motions.grasp(hand, a.thing, reach, kind.hold)
@@ -402,14 +458,18 @@ def _lift(rng: np.random.Generator, plan: Family, hand: Hand, reach: Reach, sign
     return [a], motions.lift(hand, a.thing, reach, grip, seconds, float(rng.uniform(0.11, 0.20)), tilt)
 
 
-def _tip(rng: np.random.Generator, plan: Family, hand: Hand, reach: Reach, sign: float) -> tuple[list[Item], Motion]:
+def _tip(
+    rng: np.random.Generator, plan: Family, hand: Hand, reach: Reach, sign: float
+) -> tuple[list[Item], Motion]:
     kind = _pick(rng, plan.a)
     a = _at(_item(rng, kind, "a", rotation_z(float(rng.uniform(0, 360)))), 0, 0)
     if a.thing.size[2] < 1.05 * min(a.thing.size[:2]) or a.thing.size[2] < 0.07:
         raise Impossible("too low to be tipped over")
     reach = replace(reach, azimuth=sign * float(rng.uniform(60, 100)), closed=reach.arrive + 0.1)
     way = (rotation_z(float(rng.uniform(-15, 15))) @ [0, sign, 0])[:2]
-    touching = motions.push_posture(hand, a.thing, reach, way, 0.80 * float(a.thing.size[2]), float(rng.uniform(4, 14)))
+    touching = motions.push_posture(
+        hand, a.thing, reach, way, 0.80 * float(a.thing.size[2]), float(rng.uniform(4, 14))
+    )
     return [a], motions.tip_over(hand, a.thing, reach, touching, reach.closed + 2.6, way)
 
 
@@ -491,7 +551,9 @@ def _drop_front(
     target[2] = a.thing.start[2]
     drop = float(rng.uniform(0.05, 0.11))
     assert reach.release is not None
-    return [a, b], motions.transfer(hand, a.thing, reach, grip, reach.release + 1.2, target, drop + 0.06, drop)
+    return [a, b], motions.transfer(
+        hand, a.thing, reach, grip, reach.release + 1.2, target, drop + 0.06, drop
+    )
 
 
 def _insert(
@@ -562,7 +624,11 @@ def _throw_into(
     target = np.array([b.thing.start[0], b.thing.start[1], z])
     away = (a.thing.start - b.thing.start) * [1, 1, 0]
     rim = float(b.thing.size[2])
-    letting = b.thing.start * [1, 1, 0] + away * float(rng.uniform(0.35, 0.6)) + [0, 0, rim + float(rng.uniform(0.09, 0.14))]
+    letting = (
+        b.thing.start * [1, 1, 0]
+        + away * float(rng.uniform(0.35, 0.6))
+        + [0, 0, rim + float(rng.uniform(0.09, 0.14))]
+    )
     assert reach.release is not None
     return [a, b], motions.toss(hand, a.thing, reach, grip, reach.release + 1.3, target, letting)
 
@@ -632,7 +698,11 @@ def _lens(rng: np.random.Generator, motion: Motion, things: list[Thing], size: t
         pose = camera_at(pitch, distance, middle)
         seen = pose.inverse().of(points) @ K.T
         pixels = seen[:, :2] / seen[:, 2:]
-        if seen[:, 2].min() > 0.1 and (pixels > margin).all() and (pixels < np.array([width, height]) - margin).all():
+        if (
+            seen[:, 2].min() > 0.1
+            and (pixels > margin).all()
+            and (pixels < np.array([width, height]) - margin).all()
+        ):
             break
     else:
         raise Impossible("the objects do not fit into the picture")
@@ -658,7 +728,9 @@ def _setting(rng: np.random.Generator, sign: float) -> Setting:
     for _ in range(int(rng.integers(0, 6))):
         kind = str(rng.choice(["box", "cylinder", "ellipsoid"]))
         extent = rng.uniform(0.02, 0.09, 3)
-        at = np.array([rng.uniform(0.45, 0.75), rng.uniform(-0.6, 0.6), extent[1] if kind == "cylinder" else extent[2]])
+        at = np.array(
+            [rng.uniform(0.45, 0.75), rng.uniform(-0.6, 0.6), extent[1] if kind == "cylinder" else extent[2]]
+        )
         clutter.append((kind, at, extent, float(rng.uniform(0, 90)), rng.uniform(0.08, 0.75, 3)))
     strength = float(rng.uniform(0.45, 0.85))
     return Setting(
@@ -671,7 +743,11 @@ def _setting(rng: np.random.Generator, sign: float) -> Setting:
         table_half=(float(rng.uniform(0.85, 1.1)), float(rng.uniform(0.8, 1.3))),
         table_repeat=float(rng.uniform(1.0, 2.4)),
         wall=float(rng.uniform(1.1, 1.9)),
-        sun=(float(rng.uniform(-0.7, 0.3)), float(rng.choice([-1, 1]) * rng.uniform(0.2, 0.9)), float(rng.uniform(1.1, 1.8))),
+        sun=(
+            float(rng.uniform(-0.7, 0.3)),
+            float(rng.choice([-1, 1]) * rng.uniform(0.2, 0.9)),
+            float(rng.uniform(1.1, 1.8)),
+        ),
         sun_strength=strength,
         ambient=float(rng.uniform(0.26, 0.46)) * (1.25 - 0.4 * strength),
         warmth=float(rng.uniform(0.94, 1.08)),
@@ -801,4 +877,3 @@ class _Record:
                 f"touched_{name}": np.array([row[index] for row in self.touched]),
             }
         return truth
-

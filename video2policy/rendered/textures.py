@@ -142,14 +142,18 @@ def _word(rng: np.random.Generator) -> str:
     return word.upper() if rng.random() < 0.5 else word.capitalize()
 
 
-def _write(image: Image, text: str, box: tuple[int, int, int, int], colour: Colour, rng: np.random.Generator) -> None:
+def _write(
+    image: Image, text: str, box: tuple[int, int, int, int], colour: Colour, rng: np.random.Generator
+) -> None:
     """Text that fills the box (x0, y0, x1, y1)."""
     x0, y0, x1, y1 = box
     font = _FONTS[int(rng.integers(len(_FONTS)))]
     (w, h), _ = cv2.getTextSize(text, font, 1.0, 2)
     scale = min((x1 - x0) / max(w, 1), (y1 - y0) / max(h, 1)) * 0.95
     thick = max(1, round(2.2 * scale))
-    cv2.putText(image, text, (x0, int(y0 + (y1 - y0 + h * scale) / 2)), font, scale, colour, thick, cv2.LINE_AA)
+    cv2.putText(
+        image, text, (x0, int(y0 + (y1 - y0 + h * scale) / 2)), font, scale, colour, thick, cv2.LINE_AA
+    )
 
 
 def _motif(image: Image, box: tuple[int, int, int, int], colour: Colour, rng: np.random.Generator) -> None:
@@ -172,11 +176,15 @@ def _motif(image: Image, box: tuple[int, int, int, int], colour: Colour, rng: np
             cv2.ellipse(image, (cx, cy), (r // 2, r // 4), turn + 60, 0, 360, second, -1, cv2.LINE_AA)
         case _:
             cv2.rectangle(image, (x0, y0), (x1, y1), colour, -1)
-            hill = np.array([[x0, y1], [cx - r // 3, y0 + r // 2], [cx, cy], [cx + r // 2, y0 + r // 3], [x1, y1]])
+            hill = np.array(
+                [[x0, y1], [cx - r // 3, y0 + r // 2], [cx, cy], [cx + r // 2, y0 + r // 3], [x1, y1]]
+            )
             cv2.fillPoly(image, [hill.astype(np.int32)], second, cv2.LINE_AA)
 
 
-def _small_print(image: Image, box: tuple[int, int, int, int], colour: Colour, rng: np.random.Generator) -> None:
+def _small_print(
+    image: Image, box: tuple[int, int, int, int], colour: Colour, rng: np.random.Generator
+) -> None:
     """Lines of text too small to read."""
     x0, y0, x1, y1 = box
     for y in range(y0, y1 - 2, 5):
@@ -216,7 +224,13 @@ def _plain(colour: Colour, rng: np.random.Generator) -> Image:
         image[edge : edge + int(rng.integers(4, 12))] = _contrast(colour, rng)
     for _ in range(int(rng.integers(0, 12))):
         a, b = rng.integers(0, SIZE, 2), rng.integers(-14, 14, 2)
-        cv2.line(image, (int(a[0]), int(a[1])), (int(a[0] + b[0]), int(a[1] + b[1])), _ints(np.array(colour) * 0.82), 1)
+        cv2.line(
+            image,
+            (int(a[0]), int(a[1])),
+            (int(a[0] + b[0]), int(a[1] + b[1])),
+            _ints(np.array(colour) * 0.82),
+            1,
+        )
     return image
 
 
@@ -335,7 +349,9 @@ def _label(colour: Colour, rng: np.random.Generator) -> Image:
     return image
 
 
-def _fruit(base: Colour, blush: Colour, streak: float, spots: Colour | None, cells: int = 70) -> Callable[..., Image]:
+def _fruit(
+    base: Colour, blush: Colour, streak: float, spots: Colour | None, cells: int = 70
+) -> Callable[..., Image]:
     def draw(_: Colour, rng: np.random.Generator) -> Image:
         mix = np.clip(0.5 + 0.6 * noise(rng, 3) + streak * noise(rng, (2, 60)), 0, 1)[..., None]
         image = np.asarray(base, float) * (1 - mix) + np.asarray(blush, float) * mix
@@ -390,7 +406,9 @@ def _keys(rows: int, columns: int) -> Callable[[Image, Colour, np.random.Generat
             for row in range(rows):
                 x, y = int((column + 0.5) * w / columns), int((row + 0.6) * h / (rows + 0.6))
                 ink = _ints(np.array(body) + 70) if rng.random() < 0.85 else COLOURS["red"]
-                cv2.ellipse(face, (x, y), (w // columns // 3, h // rows // 4), 0, 0, 360, ink, -1, cv2.LINE_AA)
+                cv2.ellipse(
+                    face, (x, y), (w // columns // 3, h // rows // 4), 0, 0, 360, ink, -1, cv2.LINE_AA
+                )
 
     return draw
 
@@ -498,7 +516,9 @@ def _weave(colour: Colour, rng: np.random.Generator) -> Image:
     y, x = np.mgrid[:SIZE, :SIZE]
     step = int(rng.integers(7, 14))
     over = ((x // step + y // step) % 2).astype(float)
-    shade = 0.6 + 0.4 * np.where(over > 0, np.sin(np.pi * (x % step) / step), np.sin(np.pi * (y % step) / step))
+    shade = 0.6 + 0.4 * np.where(
+        over > 0, np.sin(np.pi * (x % step) / step), np.sin(np.pi * (y % step) / step)
+    )
     return as_image(np.asarray(colour, float) * (shade * (0.85 + 0.15 * over))[..., None])
 
 
@@ -556,7 +576,20 @@ _STYLES: dict[str, Callable[[Colour, np.random.Generator], Image]] = {
 }
 
 UNCOLOURED = frozenset(
-    {"apple", "peel", "tomato", "pear", "lemon", "egg", "garlic", "banana", "leather", "steel", "wood", "clay"}
+    {
+        "apple",
+        "peel",
+        "tomato",
+        "pear",
+        "lemon",
+        "egg",
+        "garlic",
+        "banana",
+        "leather",
+        "steel",
+        "wood",
+        "clay",
+    }
 )
 """Styles in which the colour word plays no part."""
 
@@ -577,7 +610,9 @@ def object_texture(style: str, colour: Colour, rng: np.random.Generator) -> Imag
 
 def skin_texture(tone: Colour, rng: np.random.Generator, size: int = 128) -> Image:
     """Blotches, pores and creases in the direction across the limb (rows of the image)."""
-    image = shaded(tone, 6 * noise(rng, 7, size) + 4 * noise(rng, 60, size) - 4 * np.abs(noise(rng, (40, 6), size)))
+    image = shaded(
+        tone, 6 * noise(rng, 7, size) + 4 * noise(rng, 60, size) - 4 * np.abs(noise(rng, (40, 6), size))
+    )
     image[..., 0] += 5 * noise(rng, 4, size)
     return as_image(image)
 
@@ -591,7 +626,9 @@ def sleeve_texture(colour: Colour, rng: np.random.Generator) -> Image:
 
 def table_texture(rng: np.random.Generator, size: int = 512) -> Image:
     """Wood, planks, laminate, stone, plain paint, a woven or printed cloth, tiles."""
-    style = str(rng.choice(["planks", "wood", "wood", "laminate", "stone", "paint", "cloth", "printed", "tiles"]))
+    style = str(
+        rng.choice(["planks", "wood", "wood", "laminate", "stone", "paint", "cloth", "printed", "tiles"])
+    )
     tone = np.array([rng.uniform(95, 215)] * 3) * rng.uniform(0.86, 1.1, 3)
     if style == "planks":
         return wood_texture(rng, size)
@@ -603,7 +640,9 @@ def table_texture(rng: np.random.Generator, size: int = 512) -> Image:
         return as_image(shaded(tone, 4 * noise(rng, 6, size) + 9 * noise(rng, 200, size)))
     if style == "stone":
         veins = np.abs(noise(rng, 6, size) + 0.5 * noise(rng, 14, size))
-        return as_image(shaded(tone, -34 * np.exp(-12 * veins) + 10 * noise(rng, 10, size) + 4 * noise(rng, 120, size)))
+        return as_image(
+            shaded(tone, -34 * np.exp(-12 * veins) + 10 * noise(rng, 10, size) + 4 * noise(rng, 120, size))
+        )
     if style == "paint":
         return as_image(shaded(tone, 3 * noise(rng, 5, size) + 2 * noise(rng, 150, size)))
     if style == "tiles":
@@ -632,19 +671,25 @@ def room_texture(rng: np.random.Generator, size: int = 512) -> Image:
         w, h = (int(v) for v in rng.integers(50, 200, 2))
         match int(rng.integers(4)):
             case 0:  # a picture
-                cv2.rectangle(image, (x - 5, y - 5), (x + w + 5, y + h + 5), _ints(rng.uniform(20, 90, 3)), -1)
+                cv2.rectangle(
+                    image, (x - 5, y - 5), (x + w + 5, y + h + 5), _ints(rng.uniform(20, 90, 3)), -1
+                )
                 picture = shaded(rng.uniform(60, 200, 3), 40 * noise(rng, 4)) + 25 * noise(rng, 12)[..., None]
                 part = as_image(picture)[: min(h, size - y), : min(w, size - x)]
                 image[y : y + part.shape[0], x : x + part.shape[1]] = part
             case 1:  # a window
                 cv2.rectangle(image, (x, y), (x + w, y + h), (226, 226, 222), -1)
-                cv2.rectangle(image, (x + 6, y + 6), (x + w - 6, y + h - 6), _ints(rng.uniform(150, 230, 3)), -1)
+                cv2.rectangle(
+                    image, (x + 6, y + 6), (x + w - 6, y + h - 6), _ints(rng.uniform(150, 230, 3)), -1
+                )
                 cv2.line(image, (x + w // 2, y), (x + w // 2, y + h), (220, 220, 216), 6)
             case 2:  # books on a shelf
                 at = x
                 while at < min(x + 2 * w, size - 8):
                     wide, tall = int(rng.integers(7, 18)), int(rng.integers(40, 80))
-                    cv2.rectangle(image, (at, y + 80 - tall), (at + wide, y + 80), _ints(rng.uniform(30, 190, 3)), -1)
+                    cv2.rectangle(
+                        image, (at, y + 80 - tall), (at + wide, y + 80), _ints(rng.uniform(30, 190, 3)), -1
+                    )
                     at += wide + 1
                 cv2.rectangle(image, (x - 8, y + 80), (at + 8, y + 88), _ints(rng.uniform(50, 120, 3)), -1)
             case _:  # a curtain or door
