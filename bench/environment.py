@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from bench.suite import reference_environment
+from bench.reference import reference_environment
 from video2policy import mjcf
 from video2policy.sim.mujoco import POSITION, SUBSTEPS
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from bench.suite import TASKS, reference_environment
+from bench.reference import TASKS, reference_environment
 from video2policy import mjcf
 from video2policy.train.ppo import Outcome, Training, train
 

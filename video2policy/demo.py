@@ -15,18 +15,34 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-import av
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from video2policy.rendered.geometry import (
+    Array,
+    Pose,
+    eased,
+    rotation_x,
+    rotation_y,
+    rotation_z,
+    transform,
+)
+from video2policy.rendered.shapes import (
+    Mesh,
+    ball_mesh,
+    beaker_mesh,
+    bottle_mesh,
+    box_mesh,
+    can_mesh,
+    mug_mesh,
+    rotated,
+)
+from video2policy.rendered.stage import camera_at, intrinsics, obj, png, quaternion, write_video
+from video2policy.rendered.textures import Image, object_print, wall_texture, wood_texture
+
 os.environ.setdefault("MUJOCO_GL", "egl")  # must be set before mujoco loads its GL bindings
 import mujoco
-
-Array = NDArray[np.float64]
-Image = NDArray[np.uint8]
 
 FOV = 42.0
 """Vertical field of view of every demo camera, degrees."""
@@ -46,22 +62,6 @@ ANGLES = {
     "left": Angle(pitch=24.0, room_yaw=32.0, distance=0.64),
     "right": Angle(pitch=40.0, room_yaw=-30.0, distance=0.62),
 }
-
-
-class Mesh(NamedTuple):
-    """Vertices (v, 3) in metres with the origin at the bounding box's centre, texture coordinates (v, 2),
-    triangles (f, 3). A texture seam repeats vertices."""
-
-    vertices: Array
-    texcoords: Array
-    faces: NDArray[np.int64]
-
-
-class Pose(NamedTuple):
-    """world_from_object: position (3,) in metres and rotation matrix (3, 3)."""
-
-    position: Array
-    rotation: Array
 
 
 @dataclass(frozen=True)
@@ -104,217 +104,6 @@ class Demo:
     """Width that the hand closes on, metres."""
 
 
-# ---------------------------------------------------------------------------------------------- shapes
-
-
-def box_mesh(size: tuple[float, float, float]) -> Mesh:
-    """A box whose six faces take the six cells of a 3 x 2 texture atlas."""
-    vertices: list[Array] = []
-    texcoords: list[tuple[float, float]] = []
-    faces: list[tuple[int, int, int]] = []
-    for cell, (axis, sign) in enumerate((a, s) for a in range(3) for s in (1.0, -1.0)):
-        normal = np.eye(3)[axis] * sign
-        up = np.eye(3)[2] if axis != 2 else np.eye(3)[0]
-        right = np.cross(up, normal)
-        column, row = cell % 3, cell // 3
-        start = len(vertices)
-        for u, v in ((0, 0), (1, 0), (1, 1), (0, 1)):
-            vertices.append((normal + (2 * u - 1) * right + (2 * v - 1) * up) * np.asarray(size) / 2)
-            texcoords.append(((column + 0.02 + 0.96 * u) / 3, (row + 0.02 + 0.96 * v) / 2))
-        faces += [(start, start + 1, start + 2), (start, start + 2, start + 3)]
-    return Mesh(np.array(vertices), np.array(texcoords), np.array(faces))
-
-
-def lathe_mesh(profile: Array, segments: int = 48) -> Mesh:
-    """A surface of revolution about z. ``profile`` (k, 2): radius and height along the outline."""
-    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(profile, axis=0), axis=1))])
-    angle = np.linspace(0, 2 * np.pi, segments + 1)
-    radius, height = profile[:, 0], profile[:, 1]
-    vertices = np.stack(
-        [
-            radius[:, None] * np.cos(angle),
-            radius[:, None] * np.sin(angle),
-            np.broadcast_to(height[:, None], (len(profile), segments + 1)),
-        ],
-        axis=-1,
-    )
-    u = np.broadcast_to(angle / (2 * np.pi), vertices.shape[:2])
-    v = np.broadcast_to((length / length[-1])[:, None], vertices.shape[:2])
-    faces = []
-    for i in range(len(profile) - 1):
-        for j in range(segments):
-            a, b = i * (segments + 1) + j, (i + 1) * (segments + 1) + j
-            if radius[i] > 0:
-                faces.append((a, a + 1, b + 1))
-            if radius[i + 1] > 0:
-                faces.append((a, b + 1, b))
-    flat = vertices.reshape(-1, 3)
-    centre = (flat.max(0) + flat.min(0)) / 2
-    return Mesh(flat - centre, np.stack([u, v], -1).reshape(-1, 2), np.array(faces))
-
-
-def can_mesh(radius: float = 0.031, height: float = 0.085) -> Mesh:
-    """A can: a cylinder with a slightly rounded rim."""
-    r, h, e = radius, height, 0.004
-    return lathe_mesh(np.array([[0, 0], [r - e, 0], [r, e], [r, h - e], [r - e, h], [0, h]]))
-
-
-def bottle_mesh(radius: float = 0.028, height: float = 0.15) -> Mesh:
-    """A bottle with shoulder and neck."""
-    r, h = radius, height
-    return lathe_mesh(
-        np.array(
-            [[0, 0], [r * 0.9, 0], [r, 0.006], [r, h * 0.55], [r * 0.9, h * 0.63], [r * 0.42, h * 0.76]]
-            + [[r * 0.38, h * 0.9], [r * 0.46, h * 0.91], [r * 0.46, h], [0, h]]
-        )
-    )
-
-
-def ball_mesh(radius: float = 0.02) -> Mesh:
-    """A sphere."""
-    a = np.linspace(-np.pi / 2, np.pi / 2, 25)
-    profile = np.stack([radius * np.cos(a), radius * np.sin(a)], -1)
-    profile[[0, -1], 0] = 0.0
-    return lathe_mesh(profile)
-
-
-def beaker_mesh(radius: float = 0.036, height: float = 0.095, wall: float = 0.003) -> Mesh:
-    """A tapered drinking cup that stands upside down, opening on the table."""
-    r, h, w, top = radius, height, wall, radius * 0.76
-    return lathe_mesh(
-        np.array([[0, h - w], [top - w, h - w], [r - w, 0], [r + 0.002, 0], [r, 0.004], [top, h], [0, h]])
-    )
-
-
-def mug_mesh(radius: float = 0.036, height: float = 0.085, wall: float = 0.004) -> Mesh:
-    """A mug that stands upright, with a handle on its +y side."""
-    r, h, w = radius, height, wall
-    body = lathe_mesh(np.array([[0, 0], [r, 0], [r, h], [r - w, h], [r - w, 0.006], [0, 0.006]]))
-    ring, tube = 24, 10
-    around = np.linspace(-np.pi / 2, np.pi / 2, ring)
-    section = np.linspace(0, 2 * np.pi, tube, endpoint=False)
-    big, small = 0.024, 0.0055
-    spine_y, spine_z = (r - 0.004) + big * np.cos(around), big * np.sin(around)
-    handle = np.stack(
-        [
-            np.broadcast_to(small * np.sin(section), (ring, tube)),
-            spine_y[:, None] + small * np.cos(around)[:, None] * np.cos(section),
-            spine_z[:, None] + small * np.sin(around)[:, None] * np.cos(section),
-        ],
-        -1,
-    ).reshape(-1, 3)
-    faces = []
-    for i in range(ring - 1):
-        for j in range(tube):
-            a, b = i * tube + j, i * tube + (j + 1) % tube
-            faces += [(a, b, b + tube), (a, b + tube, a + tube)]
-    for j in range(1, tube - 1):  # caps, inside the wall of the body
-        last = (ring - 1) * tube
-        faces += [(0, j + 1, j), (last, last + j, last + j + 1)]
-    start = len(body.vertices)
-    vertices = np.concatenate([body.vertices, handle])
-    texcoords = np.concatenate([body.texcoords, np.full((len(handle), 2), (0.5, 0.2))])
-    centre = (vertices.max(0) + vertices.min(0)) / 2
-    return Mesh(vertices - centre, texcoords, np.concatenate([body.faces, np.array(faces) + start]))
-
-
-def turned(mesh: Mesh, yaw: float) -> Mesh:
-    """The mesh turned about z by ``yaw`` degrees and centred again, so that its frame is the world's."""
-    vertices = mesh.vertices @ rotation_z(yaw).T
-    return mesh._replace(vertices=vertices - (vertices.max(0) + vertices.min(0)) / 2)
-
-
-# -------------------------------------------------------------------------------------------- textures
-
-
-def object_texture(colour: tuple[int, int, int], rng: np.random.Generator, size: int = 512) -> Image:
-    """A print in shades of one colour with pale letters and patches: enough corners to track."""
-    base = np.array(colour, np.float64)
-    image = np.empty((size, size, 3), np.uint8)
-    image[:] = base
-    step = size // 8
-    for y in range(0, size, step):
-        for x in range(0, size, step):
-            shade = rng.uniform(0.62, 1.12)
-            image[y : y + step, x : x + step] = np.clip(base * shade, 0, 255)
-    pale = tuple(int(v) for v in np.clip(base * 0.25 + 185, 0, 255))
-    dark = tuple(int(v) for v in base * 0.35)
-    for _ in range(26):
-        centre = tuple(int(v) for v in rng.integers(0, size, 2))
-        cv2.circle(
-            image, centre, int(rng.integers(8, 26)), pale if rng.random() < 0.4 else dark, -1, cv2.LINE_AA
-        )
-    for _ in range(16):
-        letter = chr(ord("A") + int(rng.integers(26)))
-        at = tuple(int(v) for v in rng.integers(0, size - 40, 2) + (0, 40))
-        cv2.putText(image, letter, at, cv2.FONT_HERSHEY_DUPLEX, rng.uniform(1.4, 2.4), pale, 5, cv2.LINE_AA)
-    return image
-
-
-def wood_texture(rng: np.random.Generator, size: int = 768) -> Image:
-    """Planks of pale wood with grain."""
-    image = np.zeros((size, size, 3), np.float64)
-    plank = size // 6
-    for start in range(0, size, plank):
-        tone = np.array([172, 158, 138]) * rng.uniform(0.9, 1.06)
-        noise = cv2.GaussianBlur(rng.normal(0, 1, (plank, size // 24)), (0, 0), 1.0)
-        grain = cv2.resize(noise, (size, plank), interpolation=cv2.INTER_CUBIC)[..., None]
-        image[start : start + plank] = (tone + 17 * grain)[: size - start]
-        image[start : start + 2] *= 0.7
-    return np.clip(image, 0, 255).astype(np.uint8)
-
-
-def wall_texture(rng: np.random.Generator, size: int = 1024) -> Image:
-    """A painted wall with a window, shelves of books and a picture."""
-    stains = cv2.resize(rng.normal(0, 5, (48, 48)), (size, size), interpolation=cv2.INTER_CUBIC)[..., None]
-    image = np.clip(np.array([150, 160, 168]) + stains, 0, 255).astype(np.uint8)
-    for shelf in (0.30, 0.52, 0.74):
-        y = int(shelf * size)
-        x = int(0.04 * size)
-        while x < 0.38 * size:
-            wide, tall = int(rng.integers(12, 30)), int(rng.integers(90, 150))
-            tone = tuple(int(v) for v in rng.uniform(60, 150, 3) * 0.4 + rng.uniform(40, 110))
-            cv2.rectangle(image, (x, y - tall), (x + wide - 2, y), tone, -1)
-            cv2.rectangle(image, (x + 3, y - tall + 15), (x + wide - 6, y - tall + 25), (205, 205, 200), -1)
-            x += wide
-        cv2.rectangle(image, (20, y), (int(0.4 * size), y + 14), (95, 80, 66), -1)
-    cv2.rectangle(image, (470, 180), (740, 640), (225, 228, 226), -1)
-    cv2.rectangle(image, (486, 196), (724, 624), (176, 196, 208), -1)
-    cv2.line(image, (605, 190), (605, 630), (225, 228, 226), 12)
-    cv2.line(image, (480, 400), (730, 400), (225, 228, 226), 12)
-    cv2.rectangle(image, (810, 260), (980, 520), (70, 62, 58), -1)
-    for _ in range(30):
-        centre = tuple(int(v) for v in (rng.integers(830, 960), rng.integers(285, 495)))
-        cv2.circle(
-            image, centre, int(rng.integers(5, 26)), tuple(int(v) for v in rng.integers(70, 170, 3)), -1
-        )
-    return image
-
-
-# -------------------------------------------------------------------------------------------- geometry
-
-
-def rotation_z(degrees: float) -> Array:
-    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]])
-
-
-def rotation_y(degrees: float) -> Array:
-    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    return np.array([[c, 0, s], [0, 1.0, 0], [-s, 0, c]])
-
-
-def rotation_x(degrees: float) -> Array:
-    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    return np.array([[1.0, 0, 0], [0, c, -s], [0, s, c]])
-
-
-def eased(t: float, start: float, end: float) -> float:
-    """Progress of a move from ``start`` to ``end``, 0 to 1 with zero speed and acceleration at both ends."""
-    s = min(max((t - start) / (end - start), 0.0), 1.0)
-    return s * s * s * (10 - 15 * s + 6 * s * s)
-
-
 # ---------------------------------------------------------------------------------------------- motion
 # The hand's frame: x along the fingers, z out of the back of the hand. The fingers close towards -z.
 FINGER_AXIS = 0.074
@@ -334,10 +123,6 @@ def grasp_pose(top: Array, yaw: float, width: float) -> Pose:
     rotation = rotation_z(yaw) @ rotation_z(90.0)
     centre = FINGER_AXIS - width / 2 - 0.008  # between fingers and thumb
     return Pose(top + [0, 0, GRASP_DEPTH] - rotation @ np.array([centre, 0, 0]), rotation)
-
-
-def moved(pose: Pose, offset: Array) -> Pose:
-    return Pose(pose.position + offset, pose.rotation)
 
 
 @dataclass(frozen=True)
@@ -375,7 +160,7 @@ def carry(
     hand = Pose(turn @ (grasp.position - start) + held.position, turn @ grasp.rotation)
     out = (1.0 - eased(t, 0.08, 0.24)) + (eased(t, 0.88, 1.02) if release else 0.0)
     above = (1.0 - eased(t, 0.17, 0.27)) + (eased(t, 0.85, 0.92) if release else 0.0)
-    hand = moved(hand, out * away + above * np.array([0, 0, 0.07]))
+    hand = hand.moved(out * away + above * np.array([0, 0, 0.07]))
     objects = layout.first() | {prop.name: held}
     return Frame(Hand(hand, closed), objects)
 
@@ -428,7 +213,7 @@ def push(layout: Layout, demo: Demo, t: float, sign: float) -> Frame:
     away = rotation @ np.array([-0.45, 0, 0.10])
     leave = eased(t, 0.82, 1.0)
     out = (1 - eased(t, 0.08, 0.30)) + 0.45 * leave
-    hand = moved(hand, np.array([0, travel, 0]) + out * away)
+    hand = hand.moved(np.array([0, travel, 0]) + out * away)
     held = Pose(start + [0, travel, 0], turn)
     return Frame(Hand(hand, 0.12), layout.first() | {name: held})
 
@@ -487,20 +272,6 @@ DEMOS = {
 
 
 # ----------------------------------------------------------------------------------------------- scene
-
-
-def _png(image: Image) -> bytes:
-    ok, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    if not ok:
-        raise RuntimeError("a texture could not be encoded as PNG")
-    return data.tobytes()
-
-
-def _obj(mesh: Mesh) -> bytes:
-    lines = [f"v {x:.6f} {y:.6f} {z:.6f}" for x, y, z in mesh.vertices]
-    lines += [f"vt {u:.5f} {v:.5f}" for u, v in mesh.texcoords]
-    lines += ["f " + " ".join(f"{i + 1}/{i + 1}" for i in face) for face in mesh.faces]
-    return ("\n".join(lines) + "\n").encode()
 
 
 def _hand_xml(width: float) -> str:
@@ -596,30 +367,6 @@ def layout_of(demo: Demo, meshes: dict[str, Mesh], room_yaw: float, rng: np.rand
     return Layout(start, size, room_yaw)
 
 
-def camera_at(angle: Angle, target: Array) -> Pose:
-    """world_from_camera (OpenCV axes: x right, y down, z forward) that looks along +x and down."""
-    pitch = np.radians(angle.pitch)
-    forward = np.array([np.cos(pitch), 0.0, -np.sin(pitch)])
-    right = np.array([0.0, -1.0, 0.0])
-    return Pose(
-        target - angle.distance * forward, np.stack([right, np.cross(forward, right), forward], axis=1)
-    )
-
-
-def transform(pose: Pose) -> Array:
-    """The pose as a 4 x 4 matrix."""
-    matrix = np.eye(4)
-    matrix[:3, :3], matrix[:3, 3] = pose.rotation, pose.position
-    return matrix
-
-
-def quaternion(rotation: Array) -> Array:
-    """wxyz quaternion of a rotation matrix."""
-    result = np.empty(4)
-    mujoco.mju_mat2Quat(result, rotation.ravel())
-    return result
-
-
 class _Stage:
     """A compiled demo scene that can be posed and rendered."""
 
@@ -628,14 +375,18 @@ class _Stage:
             raise ValueError(f"camera {camera!r} is not one of {', '.join(ANGLES)}")
         rng = np.random.default_rng(seed)
         angle = ANGLES[camera]
-        self.meshes = {p.name: turned(p.shape(), p.yaw + TURN * angle.room_yaw) for p in demo.props}
-        assets = {"wood.png": _png(wood_texture(rng)), "wall.png": _png(wall_texture(rng))}
+        self.meshes = {
+            p.name: rotated(p.shape(), rotation_z(p.yaw + TURN * angle.room_yaw)) for p in demo.props
+        }
+        assets = {"wood.png": png(wood_texture(rng)), "wall.png": png(wall_texture(rng))}
         for prop in demo.props:
-            assets[f"{prop.name}.obj"] = _obj(self.meshes[prop.name])
-            assets[f"{prop.name}.png"] = _png(object_texture(prop.colour, rng))
+            assets[f"{prop.name}.obj"] = obj(self.meshes[prop.name])
+            assets[f"{prop.name}.png"] = png(object_print(prop.colour, rng))
         self.layout = layout_of(demo, self.meshes, angle.room_yaw, rng)
         middle = {"push_right": [0, -0.09, 0.05], "push_left": [0, 0.09, 0.05], "lift": [0, -0.01, 0.12]}
-        self.world_from_camera = camera_at(angle, np.array(middle.get(demo.behaviour, [0, 0, 0.09])))
+        self.world_from_camera = camera_at(
+            angle.pitch, angle.distance, np.array(middle.get(demo.behaviour, [0, 0, 0.09]))
+        )
         axes = self.world_from_camera.rotation
         pose = "pos='{} {} {}' xyaxes='{} {} {} {} {} {}'".format(
             *self.world_from_camera.position, *axes[:, 0], *-axes[:, 1]
@@ -646,8 +397,7 @@ class _Stage:
         self.names = [p.name for p in demo.props]
         self.geoms = [int(self.model.body(name).geomadr[0]) for name in self.names]
         self.renderer = mujoco.Renderer(self.model, height, width)
-        focal = height / 2 / np.tan(np.radians(FOV / 2))
-        self.K = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1.0]])
+        self.K = intrinsics(FOV, width, height)
 
     def pose(self, frame: Frame) -> None:
         """Set hand and objects to ``frame``."""
@@ -677,18 +427,6 @@ class _Stage:
 
     def close(self) -> None:
         self.renderer.close()
-
-
-def write_video(path: Path, images: Iterator[Image], fps: int) -> None:
-    """Encode RGB images as H.264 (yuv420p) in an MP4 container."""
-    with av.open(str(path), "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=fps, options={"crf": "18", "preset": "veryfast"})
-        stream.pix_fmt = "yuv420p"
-        for index, image in enumerate(images):
-            if index == 0:
-                stream.height, stream.width = image.shape[:2]
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        container.mux(stream.encode())
 
 
 def render_demo(
