@@ -237,7 +237,7 @@ class CameraMotion:
         block = 5
         # OpenCV scales 8-bit gradients by 2 / 255 here.
         sharp = cv2.cornerMinEigenVal(image, block) > (2 / 255 * self.MIN_GRADIENT) ** 2
-        found = [np.zeros((0, 2), np.float32)]
+        found: list[NDArray[np.float32]] = [np.zeros((0, 2), np.float32)]
         for rows in np.array_split(np.arange(image.shape[0]), self.CELLS[0]):
             for columns in np.array_split(np.arange(image.shape[1]), self.CELLS[1]):
                 cell = np.zeros(image.shape, np.uint8)
@@ -245,7 +245,7 @@ class CameraMotion:
                 cell[~sharp] = 0
                 points = cv2.goodFeaturesToTrack(image, self.PER_CELL, 0.01, 7, mask=cell, blockSize=block)
                 if points is not None:
-                    found.append(points.reshape(-1, 2))
+                    found.append(np.asarray(points.reshape(-1, 2), np.float32))
         return np.concatenate(found)
 
     @property
