@@ -3,7 +3,8 @@
     python -m bench.suite OUT --variants 10 --jobs 2
     python -m bench.suite OUT --families lift --variants 100 --seeds-from 1000 --with sizes boxes camera
 
-Seeds below 1000 are for tuning, those from 1000 on are held out for reported figures. What is complete in OUT is
+Seeds below 1000 are for tuning, those from 1000 on are held out for reported figures. What is complete in
+OUT is
 kept, so that a stopped run goes on where it stopped. docs/suite.md says what the files hold.
 """
 
@@ -22,7 +23,8 @@ from video2policy.families import find_template
 
 EXTRAS = ("sizes", "boxes", "camera")
 HELD_OUT = 1000
-"""Seeds from here on are held out; as in `video2policy.rendered.suite`, which is imported late for the workers."""
+"""Seeds from here on are held out; as in `video2policy.rendered.suite`, which is imported late for the
+workers."""
 COLUMNS = ("video", "clip", "caption", "objects", "template", "split")
 
 
@@ -82,7 +84,8 @@ def describe(take: Any, truth_path: Path) -> dict[str, Any]:
 
 
 def write_sheets(out: Path, extras: Sequence[str]) -> tuple[int, int]:
-    """Write videos.tsv, and refused.tsv with what this version's author has no tasks for; their numbers of rows."""
+    """Write videos.tsv, and refused.tsv with what this version's author has no tasks for; their numbers of
+    rows."""
     rows = [json.loads(path.read_text()) for path in sorted((out / "rows").glob("*.json"))]
     counts = []
     for name, wanted in (("videos.tsv", False), ("refused.tsv", True)):
@@ -142,7 +145,9 @@ def _size(text: str) -> tuple[int, int]:
 def main(arguments: Sequence[str] | None = None) -> int:
     from video2policy.rendered.suite import FAMILIES
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("out", type=Path)
     parser.add_argument("--variants", type=int, default=10, help="clips per family")
     parser.add_argument("--seeds-from", type=int, default=0, help=f"first seed; from {HELD_OUT} on: held out")

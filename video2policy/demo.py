@@ -38,7 +38,8 @@ from video2policy.rendered.shapes import (
     mug_mesh,
     rotated,
 )
-from video2policy.rendered.stage import camera_at, intrinsics, obj, png, quaternion, write_video
+from video2policy.rendered.stage import camera_at, intrinsics, png, quaternion, write_video
+from video2policy.rendered.stage import obj as obj_file
 from video2policy.rendered.textures import Image, object_print, wall_texture, wood_texture
 
 os.environ.setdefault("MUJOCO_GL", "egl")  # must be set before mujoco loads its GL bindings
@@ -380,7 +381,7 @@ class _Stage:
         }
         assets = {"wood.png": png(wood_texture(rng)), "wall.png": png(wall_texture(rng))}
         for prop in demo.props:
-            assets[f"{prop.name}.obj"] = obj(self.meshes[prop.name])
+            assets[f"{prop.name}.obj"] = obj_file(self.meshes[prop.name])
             assets[f"{prop.name}.png"] = png(object_print(prop.colour, rng))
         self.layout = layout_of(demo, self.meshes, angle.room_yaw, rng)
         middle = {"push_right": [0, -0.09, 0.05], "push_left": [0, 0.09, 0.05], "lift": [0, -0.01, 0.12]}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -89,10 +90,15 @@ class Cloud:
         points = a[pick] + u * (b - a)[pick] + v * (c - a)[pick]
         return cls(points, normal[pick] / area[pick, None])
 
+    @cached_property
+    def _tree(self) -> Any:
+        from scipy.spatial import cKDTree  # late: the demo does without
+
+        return cKDTree(self.points)
+
     def clearance(self, points: Array) -> Array:
         """How far each of the points (k, 3) is from the surface, in metres; negative inside."""
-        square = (points**2).sum(1)[:, None] + (self.points**2).sum(1)[None] - 2 * points @ self.points.T
-        nearest = square.argmin(1)
+        _, nearest = self._tree.query(points)
         way = points - self.points[nearest]
         distance = np.linalg.norm(way, axis=1)
         along = np.einsum("ij,ij->i", way, self.normals[nearest])

@@ -1,6 +1,7 @@
 """A hand with jointed fingers, wrist, forearm and sleeve, whose digits close until they touch what they hold.
 
-The hand's frame: x along the stretched fingers, z out of the back of the hand, y to the thumb of a right hand;
+The hand's frame: x along the stretched fingers, z out of the back of the hand, y to the thumb of a right
+hand;
 a left hand is its mirror image in y. The origin is the middle of the palm.
 """
 
@@ -192,7 +193,8 @@ class Hand:
         return np.concatenate(points), np.concatenate(sizes)
 
     def pinch(self, width: float) -> tuple[float, Array]:
-        """(curl, point (3,) between thumb and fingers in the hand's frame) at which they are ``width`` apart."""
+        """(curl, point (3,) between thumb and fingers in the hand's frame) at which they are ``width``
+        apart."""
         best: tuple[float, float, Array] | None = None
         for curl in np.linspace(0.0, 1.0, 41):
             fingers = (self.tip(0, curl) + self.tip(1, curl)) / 2
@@ -206,7 +208,8 @@ class Hand:
         return best[1], best[2]
 
     def clearance(self, posture: Posture, clouds: Sequence[tuple[Cloud, Pose]], arm: bool = True) -> float:
-        """Least distance (m) between the hand and posed surfaces or the table; negative where they overlap."""
+        """Least distance (m) between the hand and posed surfaces or the table; negative where they
+        overlap."""
         points, radii = self.spheres(posture, arm)
         least = float((points[:, 2] - radii).min())
         for cloud, pose in clouds:
@@ -225,7 +228,8 @@ class Hand:
         return result
 
     def closed(self, ready: Posture, cloud: Cloud, pose: Pose, most: float) -> Posture | None:
-        """The posture with each digit curled further until it touches, up to ``most``; None if it cannot hold.
+        """The posture with each digit curled further until it touches, up to ``most``; None if it cannot
+        hold.
 
         Thumb and at least one of the first two fingers must come within 5 mm of the surface.
         """

@@ -35,7 +35,8 @@ class Impossible(Exception):
 
 @dataclass(frozen=True)
 class Thing:
-    """An object on the stage: its mesh with the world's axes in the first frame, and its first centre (3,)."""
+    """An object on the stage: its mesh with the world's axes in the first frame, and its first centre
+    (3,)."""
 
     name: str
     mesh: Mesh
@@ -102,7 +103,8 @@ class Reach:
 def _extent(
     thing: Thing, azimuth: float, height: float, spot: Array, band: float = 0.012
 ) -> tuple[float, float]:
-    """Least and greatest coordinate along ``azimuth`` of the thing's surface near a height above the table."""
+    """Least and greatest coordinate along ``azimuth`` of the thing's surface near a height above the
+    table."""
     points = thing.cloud.points + thing.start
     along = np.array([np.cos(np.radians(azimuth)), np.sin(np.radians(azimuth))])
     across = np.array([-along[1], along[0]])
@@ -123,7 +125,8 @@ class Grip:
 
 
 def grasp(hand: Hand, thing: Thing, reach: Reach, hold: Hold, spot: Array | None = None) -> Grip:
-    """The first posture that holds the thing: as its kind likes it, else from above; several pitches of the hand.
+    """The first posture that holds the thing: as its kind likes it, else from above; several pitches of the
+    hand.
 
     ``spot`` (3,) says where (only x and y count; the thing's centre by default).
 
@@ -229,7 +232,8 @@ def carry(
     others: Callable[[Pose], dict[str, Pose]] | None = None,
     lift: Array | None = None,
 ) -> Motion:
-    """The hand takes a thing and moves it along ``goal``; once released it follows ``after(seconds since, from)``.
+    """The hand takes a thing and moves it along ``goal``; once released it follows ``after(seconds since,
+    from)``.
 
     ``others`` are moved by the thing itself.
     """
@@ -261,23 +265,23 @@ def fall(height: float, elapsed: float, bounce: float = 0.18) -> float:
     return float(max(0.0, speed * since - GRAVITY * since**2 / 2))
 
 
-def _heights(points: Array, cell: float, lowest: bool) -> dict[tuple[int, int], float]:
-    """Lowest or highest z of points over each cell of a grid in x and y."""
-    keys = np.floor(points[:, :2] / cell).astype(int)
-    order = np.argsort(points[:, 2] if not lowest else -points[:, 2])
-    return {(int(x), int(y)): float(z) for (x, y), z in zip(keys[order], points[order, 2], strict=True)}
-
-
 def rest_height(
     upper: Mesh, rotation: Array, at: Array, lower: Mesh, below: Pose, cell: float = 0.003
 ) -> float:
-    """z of the upper mesh's centre when, turned and over ``at`` (x, y), it is lowered until it touches the other."""
+    """z of the upper mesh's centre when, turned and over ``at`` (x, y), it is lowered until it touches the
+    other."""
     a = Cloud.of(upper, 12000).points @ rotation.T + [at[0], at[1], 0.0]
     b = below.of(Cloud.of(lower, 24000).points)
-    under, over = _heights(a, cell, True), _heights(b, cell, False)
-    gaps = [over[key] - z for key, z in under.items() if key in over]
-    floor = -float(a[:, 2].min())
-    return max([floor, *gaps]) + 0.0005
+    first = np.floor(a[:, :2].min(0) / cell).astype(int)
+    shape = tuple(np.floor(a[:, :2].max(0) / cell).astype(int) - first + 1)
+    under, over = np.full(shape, np.inf), np.full(shape, -np.inf)
+    i, j = (np.floor(a[:, :2] / cell).astype(int) - first).T
+    np.minimum.at(under, (i, j), a[:, 2])
+    i, j = (np.floor(b[:, :2] / cell).astype(int) - first).T
+    inside = (i >= 0) & (j >= 0) & (i < shape[0]) & (j < shape[1])
+    np.maximum.at(over, (i[inside], j[inside]), b[inside, 2])
+    gaps = over - under  # infinite where one of them is absent
+    return max(-float(a[:, 2].min()), float(gaps.max(initial=-np.inf))) + 0.0005
 
 
 def tipping(mesh: Mesh, direction: Array) -> tuple[float, Callable[[float], Pose]]:
@@ -381,7 +385,8 @@ def _slerp(rotation: Array, s: float) -> Array:
 def toss(
     hand: Hand, a: Thing, reach: Reach, grip: Grip, seconds: float, target: Array, letting: Array
 ) -> Motion:
-    """Up, a swing towards the target, and a free flight from the centre ``letting`` (3,) to ``target`` (3,)."""
+    """Up, a swing towards the target, and a free flight from the centre ``letting`` (3,) to ``target``
+    (3,)."""
     assert reach.release is not None
     rise = 0.25  # m/s upwards when it leaves the hand
     drop = letting[2] - target[2]

@@ -1,7 +1,8 @@
 """Closed, textured meshes of everyday objects.
 
 A `Kind` is a class of objects as captions name it; `Kind.mesh` draws one of it. Meshes stand upright as they
-rest on a table, in metres, with the origin at the bounding box's centre. What consists of several closed parts
+rest on a table, in metres, with the origin at the bounding box's centre. What consists of several closed
+parts
 (a mug and its handle) overlaps in them instead of being cut.
 """
 
@@ -15,8 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
+Outline = Sequence[Sequence[float]]
+"""Radius and height along a profile, from the axis at the bottom to the axis at the top."""
 Symmetry = Literal["none", "2-fold", "4-fold", "6-fold", "continuous", "spherical"]
-"""Of the shape alone, without its texture, about the vertical axis through its centre ("spherical": about all)."""
+"""Of the shape alone, without its texture, about the vertical axis through its centre ("spherical": about
+all)."""
 
 
 class Mesh(NamedTuple):
@@ -87,7 +91,8 @@ def box_mesh(size: tuple[float, float, float]) -> Mesh:
 
 
 def rounded_box(size: Sequence[float], radius: float, top_heavy: float = 1.0) -> Mesh:
-    """A box with rounded edges and the atlas of `box_mesh`; the top is ``top_heavy`` times as wide as the bottom."""
+    """A box with rounded edges and the atlas of `box_mesh`; the top is ``top_heavy`` times as wide as the
+    bottom."""
     half = np.asarray(size, float) / 2
     radius = min(radius, 0.98 * float(half.min()))
     bend = radius * (1 - np.sin(np.linspace(np.pi / 2, 0, 5)))  # from the edge inwards
@@ -121,7 +126,8 @@ def rounded_box(size: Sequence[float], radius: float, top_heavy: float = 1.0) ->
 def loft(rings: Array, ring_closed: bool = False) -> Mesh:
     """A skin over rings (k, m, 3), each counter-clockwise seen from where the rings lead to.
 
-    First and last ring must shrink to a point to close the mesh, unless ``ring_closed`` joins them like a torus.
+    First and last ring must shrink to a point to close the mesh, unless ``ring_closed`` joins them like a
+    torus.
     Texture: u around the rings, v along them.
     """
     if ring_closed:
@@ -170,9 +176,10 @@ def lathe_mesh(profile: Array, segments: int = 48) -> Mesh:
 
 
 def turned_outline(
-    profile: ArrayLike, squareness: float = 2.0, aspect: float = 1.0, segments: int = 48
+    profile: Outline, squareness: float = 2.0, aspect: float = 1.0, segments: int = 48
 ) -> Mesh:
-    """Like `lathe_mesh`, over a superellipse (2: ellipse, 8: nearly a rectangle) ``aspect`` times as long in y.
+    """Like `lathe_mesh`, over a superellipse (2: ellipse, 8: nearly a rectangle) ``aspect`` times as long in
+    y.
 
     The profile's radius is the half width in x; walls keep their thickness in y.
     """
@@ -231,7 +238,8 @@ def rod(start: ArrayLike, end: ArrayLike, r0: float, r1: float, segments: int = 
 
 
 def handle(reach: float, drop: float, thickness: float, at: ArrayLike) -> Mesh:
-    """A mug's handle in the y-z plane, its ends at y = ``at[1]``, ``drop`` high and ``reach`` wide; not centred."""
+    """A mug's handle in the y-z plane, its ends at y = ``at[1]``, ``drop`` high and ``reach`` wide; not
+    centred."""
     angle = np.linspace(-np.pi / 2, np.pi / 2, 24)
     spine = np.stack([0 * angle, reach * np.cos(angle), drop / 2 * np.sin(angle)], -1) + np.asarray(at, float)
     # Ends run into the wall, so that the caps lie inside it.
@@ -338,7 +346,7 @@ def _between(rng: np.random.Generator, low: float, high: float) -> float:
     return float(rng.uniform(low, high))
 
 
-def _smooth(profile: ArrayLike, per_step: int = 4) -> Array:
+def _smooth(profile: Outline, per_step: int = 4) -> Array:
     """A profile with its inner corners rounded (Chaikin), its ends kept."""
     points = np.asarray(profile, float)
     for _ in range(per_step // 2):
@@ -444,7 +452,7 @@ def _ball(rng: np.random.Generator) -> Mesh:
     return ball_mesh(1.0)
 
 
-def _fruit(profile: ArrayLike) -> Callable[[np.random.Generator], Mesh]:
+def _fruit(profile: Outline) -> Callable[[np.random.Generator], Mesh]:
     def build(rng: np.random.Generator) -> Mesh:
         mesh = lathe_mesh(_smooth(profile, 6), 36)
         return mesh._replace(vertices=mesh.vertices * [1, 1, _between(rng, 0.94, 1.06)])
@@ -473,7 +481,7 @@ _tomato = _fruit([[0, 0.06], [0.5, 0], [1.02, 0.4], [1.08, 0.85], [0.7, 1.4], [0
 _candle = _fruit([[0, 0], [1, 0], [1, 0], [1, 2.2], [0.95, 2.3], [0.95, 2.3], [0.3, 2.2], [0, 2.2]])
 
 
-def _lying(profile: ArrayLike) -> Callable[[np.random.Generator], Mesh]:
+def _lying(profile: Outline) -> Callable[[np.random.Generator], Mesh]:
     """A solid of revolution that lies along y."""
     upright = _fruit(profile)
 
@@ -542,7 +550,7 @@ def _banana(rng: np.random.Generator) -> Mesh:
 
 def _tape(rng: np.random.Generator) -> Mesh:
     inner, h = _between(rng, 0.6, 0.78), _between(rng, 0.5, 1.0)
-    section = [[1, 0], [1, h], [inner, h], [inner, 0]]
+    section = np.array([[1, 0], [1, h], [inner, h], [inner, 0]])
     angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     rings = np.stack(
         [np.stack([r * np.cos(angle), r * np.sin(angle), np.full(48, z)], -1) for r, z in section]

@@ -1,4 +1,5 @@
-"""The stage: a MuJoCo scene with textured objects, a hand, a table and a room, and the camera that shoots it."""
+"""The stage: a MuJoCo scene with textured objects, a hand, a table and a room, and the camera that shoots
+it."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import av
 import cv2
@@ -44,7 +46,8 @@ def quaternion(rotation: Array) -> Array:
 
 
 def camera_at(pitch: float, distance: float, target: Array) -> Pose:
-    """world_from_camera (OpenCV axes: x right, y down, z forward) that looks along +x and ``pitch`` degrees down."""
+    """world_from_camera (OpenCV axes: x right, y down, z forward) that looks along +x and ``pitch`` degrees
+    down."""
     pitch = np.radians(pitch)
     forward = np.array([np.cos(pitch), 0.0, -np.sin(pitch)])
     right = np.array([0.0, -1.0, 0.0])
@@ -84,7 +87,8 @@ class Setting:
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture with its truth: ``colour`` (H, W, 3); ``depth`` (H, W) in metres; visible ``masks`` and whole
+    """One picture with its truth: ``colour`` (H, W, 3); ``depth`` (H, W) in metres; visible ``masks`` and
+    whole
     silhouettes ``amodal`` (objects, H, W); ``hand`` (H, W)."""
 
     colour: Image
@@ -98,7 +102,8 @@ HAND_GROUP, SCENERY_GROUP = 4, 5
 
 
 class Stage:
-    """A compiled scene that can be posed and shot. At most four objects: each has a render group of its own."""
+    """A compiled scene that can be posed and shot. At most four objects: each has a render group of its
+    own."""
 
     def __init__(
         self,
@@ -194,7 +199,8 @@ def _scene(
         assets.append(
             f'<mesh name="{name}" file="{name}.obj" inertia="shell"/>'
             f'<texture name="{name}" type="2d" file="{name}.png"/>'
-            f'<material name="{name}" texture="{name}" specular="{0.6 * gloss:.3g}" shininess="{0.2 + 0.6 * gloss:.3g}"/>'
+            f'<material name="{name}" texture="{name}" specular="{0.6 * gloss:.3g}" '
+            f'shininess="{0.2 + 0.6 * gloss:.3g}"/>'
         )
         bodies.append(
             f'<body name="{name}" mocap="true">'
@@ -231,12 +237,14 @@ def _scene(
     <map znear=".02" zfar="20"/></visual>
   <default><geom contype="0" conaffinity="0" density="100"/></default>
   <asset>{"".join(assets)}
-    <texture type="skybox" builtin="gradient" rgb1="{_vector(tone)}" rgb2="{_vector(0.6 * tone)}" width="32" height="32"/>
+    <texture type="skybox" builtin="gradient" rgb1="{_vector(tone)}" rgb2="{_vector(0.6 * tone)}" width="32"
+    height="32"/>
     <texture name="table" type="2d" file="table.png"/>
     <material name="table" texture="table" texrepeat="{setting.table_repeat:.3g} {setting.table_repeat:.3g}"
       specular=".1" shininess=".2"/>
     <texture name="room" type="2d" file="room.png"/><material name="room" texture="room" specular="0"/>
-    <texture name="skin" type="2d" file="skin.png"/><material name="skin" texture="skin" specular=".16" shininess=".25"/>
+    <texture name="skin" type="2d" file="skin.png"/><material name="skin" texture="skin" specular=".16"
+    shininess=".25"/>
     <texture name="sleeve" type="2d" file="sleeve.png"/>
     <material name="sleeve" texture="sleeve" texrepeat="2 3" specular="0"/>
   </asset>
@@ -247,7 +255,8 @@ def _scene(
       diffuse=".16 .16 .18" castshadow="false"/>
     <body name="camera" mocap="true"><camera name="clip" fovy="{fov}"/></body>
     <body euler="0 0 {setting.room_yaw}">
-      <geom type="box" pos="0 0 -0.024" size="{half_x} {half_y} 0.02" rgba=".4 .36 .32 1" group="{SCENERY_GROUP}"/>
+      <geom type="box" pos="0 0 -0.024" size="{half_x} {half_y} 0.02" rgba=".4 .36 .32 1"
+      group="{SCENERY_GROUP}"/>
       <geom type="plane" pos="0 0 0" size="{half_x} {half_y} 0.1" material="table" group="{SCENERY_GROUP}"/>
       <geom type="plane" pos="{setting.wall} 0 0.35" size="2.0 1.5 0.1" xyaxes="0 -1 0 0 0 1" material="room"
         group="{SCENERY_GROUP}"/>
@@ -269,7 +278,7 @@ def write_video(
     container_format = "webm" if codec.startswith("libvpx") else "mp4"
     settings = dict(options or {"crf": "18", "preset": "veryfast"})
     with av.open(str(path), "w", format=container_format) as container:
-        stream = container.add_stream(codec, rate=fps, options=settings)
+        stream = cast(av.VideoStream, container.add_stream(codec, rate=fps, options=settings))
         stream.pix_fmt = "yuv420p"
         for index, image in enumerate(images):
             if index == 0:

@@ -1,12 +1,15 @@
-"""Pictures on things: prints, labels, fruit skin, wood, cloth; tables and walls. RGB uint8, drawn from a seed.
+"""Pictures on things: prints, labels, fruit skin, wood, cloth; tables and walls. RGB uint8, drawn from a
+seed.
 
-Solids with six faces have them in the six cells of a 3 x 2 atlas (`shapes.box_mesh`); other textures run around
+Solids with six faces have them in the six cells of a 3 x 2 atlas (`shapes.box_mesh`); other textures run
+around
 the shape from left to right and along its outline from the bottom row of the image to its top row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -118,7 +121,7 @@ def shaded(colour: Colour | Array, amount: Array) -> Array:
     return np.asarray(colour, float) + amount[..., None]
 
 
-def as_image(values: Array) -> Image:
+def as_image(values: NDArray[Any]) -> Image:
     return np.clip(values, 0, 255).astype(np.uint8)
 
 
@@ -193,6 +196,11 @@ def _small_print(
             end = min(x + int(rng.integers(3, 12)), x1)
             cv2.line(image, (x, y), (end, y), colour, 2)
             x = end + 4
+
+
+def _quarter(image: Image) -> Image:
+    """The image turned clockwise by 90 degrees, to be drawn on."""
+    return np.ascontiguousarray(np.rot90(image, -1))
 
 
 def _cells(draw: Callable[[Image, int], None], base: Array) -> Image:
@@ -419,7 +427,7 @@ def _remote(colour: Colour, rng: np.random.Generator) -> Image:
 
     def draw(face: Image, cell: int) -> None:
         if cell == 4:
-            upright = np.ascontiguousarray(cv2.rotate(face, cv2.ROTATE_90_CLOCKWISE))
+            upright = _quarter(face)
             _keys(8, 3)(upright, dark, rng)
             _write(upright, _word(rng), (20, len(upright) - 12, 60, len(upright) - 3), (200, 200, 200), rng)
             face[:] = cv2.rotate(upright, cv2.ROTATE_90_COUNTERCLOCKWISE)
@@ -443,9 +451,8 @@ def _book(colour: Colour, rng: np.random.Generator) -> Image:
     ink = _contrast(colour, rng)
 
     def draw(face: Image, cell: int) -> None:
-        h, w = face.shape[:2]
         if cell in (4, 5):
-            upright = np.ascontiguousarray(cv2.rotate(face, cv2.ROTATE_90_CLOCKWISE))
+            upright = _quarter(face)
             hh, ww = upright.shape[:2]
             cv2.rectangle(upright, (5, 5), (ww - 6, hh - 6), ink, 2)
             _write(upright, _word(rng), (12, 10, ww - 12, 32), ink, rng)
@@ -605,7 +612,7 @@ def object_texture(style: str, colour: Colour, rng: np.random.Generator) -> Imag
     return _STYLES[style](colour, rng)
 
 
-# ------------------------------------------------------------------------------------------- hand and surroundings
+# -------------------------------------------------------------------------------------- hand and surroundings
 
 
 def skin_texture(tone: Colour, rng: np.random.Generator, size: int = 128) -> Image:
