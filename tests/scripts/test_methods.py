@@ -1,4 +1,4 @@
-"""The scripts of perception with the methods of the paper, from depth to poses; the vendors are stood in for."""
+"""The scripts of perception with the methods of the paper, from depth to poses; vendors are stood in for."""
 
 from __future__ import annotations
 
