@@ -158,6 +158,31 @@ def test_a_changed_size_reruns_nothing_before_the_metric_size(finished: Project)
     assert not set(plan) & {"demo_clip", "frames", "ground", "segment", "depth", "reconstruct"}
 
 
+@pytest.mark.parametrize(
+    ("stage", "method", "kept"),
+    [
+        ("segment", "sam2", {"demo_clip", "frames", "ground"}),
+        ("depth", "moge", {"demo_clip", "frames", "ground", "segment"}),
+        (
+            "track",
+            "foundation_pose",
+            {"demo_clip", "frames", "ground", "segment", "depth", "reconstruct", "scale", "collide"},
+        ),
+    ],
+)
+def test_a_changed_method_reruns_its_stage_and_what_follows(
+    finished: Project, stage: str, method: str, kept: set[str]
+) -> None:
+    (finished.folder / "chosen.yaml").write_text(f"perception: {{{stage}: {method}}}\n")
+    plan = set(finished.plan("--configfile", "configs/smoke.yaml", "chosen.yaml"))
+    assert {stage, "scene"} <= plan and not plan & kept
+
+
+def test_allowing_downloads_reruns_nothing(finished: Project) -> None:
+    (finished.folder / "chosen.yaml").write_text("perception: {download: true, licences: commercial}\n")
+    assert finished.plan("--configfile", "configs/smoke.yaml", "chosen.yaml") == {}
+
+
 def test_two_clips_share_nothing(finished: Project) -> None:
     finished.write_sheet(demo_rows()[:2])
     plan = finished.plan()

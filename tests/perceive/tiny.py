@@ -59,6 +59,60 @@ def tiny_sam2(folder: Path) -> Path:
     return folder
 
 
+def tiny_sam3(folder: Path) -> Path:
+    """A SAM 3 tracker for pictures of 112 pixels."""
+    import torch
+    from transformers import Sam3TrackerVideoConfig, Sam3TrackerVideoModel
+
+    torch.manual_seed(0)
+    side = 112
+    backbone = {
+        "model_type": "sam3_vit_model",
+        "hidden_size": 32,
+        "intermediate_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "image_size": side,
+        "patch_size": 14,
+        "window_size": 4,
+        "global_attn_indexes": [0],
+        "pretrain_image_size": 56,
+    }
+    config = Sam3TrackerVideoConfig(
+        vision_config={
+            "backbone_config": backbone,
+            "fpn_hidden_size": 128,
+            "backbone_feature_sizes": [[32, 32], [16, 16], [8, 8]],
+        },
+        prompt_encoder_config={"hidden_size": 128, "image_size": side, "patch_size": 14},
+        mask_decoder_config={
+            "hidden_size": 128,
+            "mlp_dim": 32,
+            "num_attention_heads": 2,
+            "iou_head_hidden_dim": 32,
+        },
+        image_size=side,
+        memory_attention_hidden_size=128,
+        memory_attention_num_layers=1,
+        memory_attention_feed_forward_hidden_size=32,
+        memory_attention_rope_feat_sizes=[8, 8],
+        memory_encoder_hidden_size=128,
+        memory_encoder_output_channels=64,
+        mask_downsampler_embed_dim=128,
+        memory_fuser_embed_dim=128,
+        memory_fuser_intermediate_dim=32,
+        memory_fuser_num_layers=1,
+    )
+    model = Sam3TrackerVideoModel(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter.normal_(0, 0.1)
+        model.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(4.0)  # sure that there is an object
+    model.save_pretrained(folder)
+    return folder
+
+
 def tiny_grounding_dino(folder: Path) -> Path:
     """A Grounding DINO that knows a few words, with its processor."""
     import torch
