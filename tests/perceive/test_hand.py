@@ -9,6 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.workflow import SNAKEMAKE, Project
 from video2policy.camera import intrinsics
 from video2policy.perceive import hand
 from video2policy.perceive.hand import MODEL_ERROR, PALM, Hand, place, ruler, trusted
@@ -140,3 +141,16 @@ def test_mediapipe_is_imported_by_one_file_and_pinned_where_its_models_are():
 def test_openness_of_a_flat_hand():
     assert hand_at([0, 0, 0.5], K).openness > 1.7
     assert cv2.norm(flat_hand()[0] - flat_hand()[9]) == pytest.approx(PALM)
+
+
+@pytest.mark.skipif(not SNAKEMAKE.exists(), reason="no host environment .venv here: run `make setup`")
+def test_hands_are_looked_for_only_where_a_size_is_open(tmp_path: Path):
+    project = Project.copy(tmp_path / "project")
+    row = {"video": "clip", "clip": "clip.mp4", "caption": "lifting red cup up", "objects": "red cup"}
+    (project.folder / "clip.mp4").write_bytes(b"clip")
+    size = "results/videos/clip/objects/red_cup/size.json"
+    project.write_sheet([row])
+    assert project.plan("--", size)["hands"] == 1
+    assert "hands" not in project.plan("--config", "perception={hands: none}", "--", size)
+    project.write_sheet([{**row, "sizes": '{"red cup": 0.1}'}])
+    assert "hands" not in project.plan("--", size)

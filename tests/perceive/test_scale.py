@@ -123,6 +123,13 @@ def test_weighing_stays_within_the_evidence_and_grows_with_contradiction(items):
     assert weigh([*evidence, Evidence("far", 1000.0, min(sigmas))])[1] > spread
 
 
+def test_one_of_three_that_contradicts_the_others_has_no_weight():
+    sizes = {"a": thing("thing", 0.2), "b": thing("thing", 0.1), "c": thing("thing", 0.1)}
+    found = find_sizes(sizes, {"a": 0.2, "b": 0.1, "c": 0.4})
+    assert found["a"].depth_scale == pytest.approx(1.0)
+    assert [item["weight"] for item in found["a"].evidence][2] == 0
+
+
 def test_an_impossible_size_is_doubted_and_an_absurd_one_refused():
     assert doubt("mug", 0.11, 0.02) is None and complaint("mug", 0.11, 0.02) is None
     assert "unusual for a mug (about 11 cm)" in (doubt("red mug", 0.2, 0.02) or "")

@@ -31,13 +31,16 @@ PRIOR_PITCH = 30.0
 PRIOR_SIGMA = 15.0
 """Degrees below the horizon, and their standard deviation."""
 
-GRID = np.arange(4.0, 86.5, 1.0)
-"""Pitches that are weighed, degrees."""
+GRID = np.arange(-14.0, 86.5, 1.0)
+"""Pitches that are weighed, degrees. A camera that stands low may look up and still see the table."""
+
+BELOW = 2.0
+"""Degrees below the horizon at which what stands on the table is seen at least."""
 
 FOCAL_GRID = np.exp(np.linspace(-0.35, 0.35, 9))
 """Focal lengths that are weighed, as factors of the usual one."""
 
-COARSE = np.arange(6.0, 86.0, 8.0)
+COARSE = np.arange(-10.0, 86.0, 8.0)
 """Pitches at which outlines are fitted."""
 
 MAX_SEGMENTS = 200
@@ -107,6 +110,7 @@ def find_pitch(
     if np.ptp(shapes) > 0.5:
         log_odds = log_odds + shapes
         sources.append("outlines")
+    log_odds = np.where(lowest_pitch(contacts, K) < GRID, log_odds, -np.inf)
     odds = np.exp(log_odds - log_odds.max())
     odds /= odds.sum()
     # Around the peak only: a second, lower hypothesis widens the error but must not shift the estimate.
@@ -114,6 +118,18 @@ def find_pitch(
     mean = float((odds * GRID)[peak].sum() / odds[peak].sum())
     sigma = float(np.sqrt((odds * (GRID - mean) ** 2).sum()))
     return Pitch(mean, max(sigma, 1.0), f"pitch from {' and '.join(sources)}" if sources else "usual pitch")
+
+
+def lowest_pitch(contacts: Mapping[str, Contact], K: Array) -> float:
+    """Pitch (degrees) above which every place where an object stood lies below the horizon.
+
+    3 where none stood: without anything on the table in sight, a camera that looks up is unlikely.
+    """
+    feet = [run.bottom[1] for contact in contacts.values() for run in contact.table_runs]
+    if not feet:
+        return 3.0
+    highest = np.degrees(np.arctan((min(feet) - K[1, 2]) / K[1, 1]))
+    return float(np.clip(BELOW - highest, GRID[0] - 1, GRID[-2]))
 
 
 def background(frames: Images, count: int = 9) -> Image:

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from video2policy.camera import FOCAL_UNCERTAINTY
 from video2policy.mesh import diameter
+from video2policy.perceive.hand import weighted_median
 from video2policy.perceive.solid import words
 
 Array = NDArray[np.float64]
@@ -237,17 +238,22 @@ def _over(item: Measured, metres: float, sigma: float, length: float | None = No
     return metres / (item.extent * length), float(np.hypot(sigma, FIT))
 
 
-def weigh(evidence: Sequence[Evidence]) -> tuple[float, float, list[dict[str, Any]]]:
+def weigh(evidence: Sequence[Evidence], outliers: bool = False) -> tuple[float, float, list[dict[str, Any]]]:
     """Depth scale by inverse variance of the logarithms, its relative uncertainty, and a record with weights.
 
-    Where the evidence contradicts itself the uncertainty grows with it (by the Birge ratio).
+    Where the evidence contradicts itself the uncertainty grows with it (by the Birge ratio). With `outliers`,
+    what lies beyond `SURPRISING` standard deviations from the median of three or more has no weight: a given
+    size may go with a badly seen object, while usual sizes have long tails of their own.
     """
     logs = np.log([item.depth_scale for item in evidence])
-    weights = np.array([item.uncertainty**-2 for item in evidence])
+    sigmas = np.array([item.uncertainty for item in evidence])
+    certainty = sigmas**-2
+    far = np.abs(logs - weighted_median(logs, certainty)) > SURPRISING * sigmas
+    weights = np.where(far & (outliers and len(evidence) > 2), 0.0, certainty)
     mean = float(weights @ logs / weights.sum())
     spread = float(weights.sum() ** -0.5)
     if len(evidence) > 1:
-        spread *= max(1.0, float(np.sqrt(weights @ (logs - mean) ** 2 / (len(evidence) - 1))))
+        spread *= max(1.0, float(np.sqrt(certainty @ (logs - mean) ** 2 / (len(evidence) - 1))))
     record = [
         {
             "source": item.source,
@@ -311,7 +317,7 @@ def find_sizes(
             if by_hand.uncertainty < min(item.uncertainty for item in evidence):
                 method = "hand"
             evidence.append(by_hand)
-    depth_scale, spread, record = weigh(evidence)
+    depth_scale, spread, record = weigh(evidence, outliers=bool(scales or measured))
     sizes = {}
     for name, item in objects.items():
         own = name in scales
