@@ -82,6 +82,14 @@ def hands_if_wanted(wc):
     return f"results/videos/{wc.video}/hands.json" if wanted else []
 
 
+def detector(wc):
+    """The packaged object detector's files, where set-up could fetch them; nothing else."""
+    return [
+        str(p)
+        for p in sorted(Path(workflow.basedir, ".models/coco").glob("centernet.*"))
+    ]
+
+
 def every_gate(wc):
     """The verdicts of all stages of a clip, in the order in which they were taken."""
     folder = f"results/videos/{wc.video}"

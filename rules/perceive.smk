@@ -42,11 +42,12 @@ rule frames:
 
 
 rule ground:
-    """Find each named object in one frame: the sheet's boxes and points, else proposals."""
+    """Find each named object in one frame: the sheet's boxes and points, else by name."""
     input:
         gates="<clip>/frames.verdict.json",
         frames="<clip>/frames",
         clip_json="<clip>/clip.json",
+        weights=detector,
     output:
         objects_json="<clip>/objects.json",
         overlay="<clip>/objects.png",
@@ -59,7 +60,7 @@ rule ground:
     resources:
         gpu=models.gpus(config["perception"], "ground"),
     params:
-        row=row("objects", "labels", "boxes", "points"),
+        row=row("objects", "labels", "boxes", "points", "roles", "family"),
         backend=models.backend(config["perception"], "ground"),
         code=code_digest(
             "scripts/ground.py", *models.module(config["perception"], "ground")

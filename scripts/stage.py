@@ -260,7 +260,7 @@ def _run_command_line(main: Main) -> None:
         parser.add_argument(
             "--" + name,
             type=kind,
-            nargs="+" if many else None,
+            nargs=("+" if required else "*") if many else None,
             required=required,
             default=None if required else parameter.default,
             help=f"{getattr(hint, '__name__', hint)}" + ("" if kind in (Path, str) else ", as JSON"),

@@ -9,10 +9,7 @@ from scripts import ground as ground_script
 from tests.conftest import RenderedClip
 from video2policy.clip import extract
 from video2policy.perceive.ground import (
-    HUES,
     box_around_points,
-    colour_mask,
-    colour_word,
     draw_groundings,
     frame_of,
     given_box,
@@ -49,41 +46,6 @@ def record(images: list[np.ndarray]) -> dict:
         "scale": 1.0,
         "source_index": list(range(len(images))),
     }
-
-
-@pytest.mark.parametrize(
-    ("label", "colour"),
-    [
-        ("red cup", "red"),
-        ("Dark-Grey box", "grey"),
-        ("turquoise mug", "cyan"),
-        ("reddish", None),
-        ("cup", None),
-    ],
-)
-def test_colour_word(label: str, colour: str | None) -> None:
-    assert colour_word(label) == colour
-
-
-@pytest.mark.parametrize(
-    ("rgb", "colour"),
-    [
-        ((200, 20, 30), "red"),
-        ((240, 130, 20), "orange"),
-        ((240, 220, 40), "yellow"),
-        ((30, 140, 60), "green"),
-        ((30, 70, 200), "blue"),
-        ((120, 40, 160), "purple"),
-        ((15, 15, 15), "black"),
-        ((245, 245, 240), "white"),
-    ],
-)
-def test_colours_are_told_apart(rgb: tuple[int, int, int], colour: str) -> None:
-    image = np.full((20, 20, 3), rgb, np.uint8)
-    assert colour_mask(image, colour).all()
-    others = {"red", "yellow", "green", "blue", "black", "white"} - {colour}
-    assert not any(colour_mask(image, other).any() for other in others)
-    assert colour in HUES
 
 
 def test_given_box_is_scaled_and_checked() -> None:
@@ -135,10 +97,10 @@ def test_points_of_the_sheet(rendered_clip: RenderedClip) -> None:
 def test_proposals_find_the_lifted_object(rendered_clip: RenderedClip, label: str, method: str) -> None:
     images = rendered_clip.images()
     (found,), verdict = ground(images, record(images), row(rendered_clip, [label]))
-    assert found.method == method
+    assert found.method.split(", ")[0] == method
     assert box_iou(found.box, rendered_clip.first_box("red_box")) > 0.75
-    assert 0.4 < verdict.confidence < 1
-    assert "box" in verdict.better and "detector" in verdict.better
+    assert 0.2 < verdict.confidence < 1
+    assert "box" in verdict.better and "`make setup` fetches them where npm is installed" in verdict.better
 
 
 def test_proposals_find_two_objects_by_colour(rendered_pair: RenderedClip) -> None:
@@ -150,7 +112,7 @@ def test_proposals_find_two_objects_by_colour(rendered_pair: RenderedClip) -> No
 
 def test_nothing_to_find_is_said(rendered_clip: RenderedClip) -> None:
     images = [rendered_clip.images()[0]] * 12
-    with pytest.raises(Rejected, match=r"purple box: nothing on the first frame .* give a box or points"):
+    with pytest.raises(Rejected, match=r"purple box: nothing in the clip fits .* give a box or points"):
         ground(images, record(images), row(rendered_clip, ["purple box"]))
 
 

@@ -108,8 +108,8 @@ def proposer(backend: Backend) -> Proposer:
 
     def propose(
         images: Sequence[Image], labels: Mapping[str, str], handled: str, taken: Mapping[str, Box]
-    ) -> dict[str, tuple[Box, float, str]]:
-        """Box on the first of `images`, score and method of every object; Rejected for one not found."""
+    ) -> dict[str, tuple[int, Box, float, str]]:
+        """Image (the first), box on it, score and method of every object; Rejected for one not found."""
         detector = Detector(backend)  # only now: a sheet with boxes needs no weights
         found = assign(detector.detect(images[0], " ".join(map(phrase, labels.values()))), labels, taken)
         for name, label in labels.items():
@@ -118,6 +118,6 @@ def proposer(backend: Backend) -> Proposer:
                 found |= assign(detector.detect(images[0], phrase(label)), {name: label}, others)
             if name not in found:
                 raise Rejected(f"{label}: {METHOD} does not find it on the first frame; give a box or points")
-        return {name: (found[name].box, min(found[name].score, 1.0), METHOD) for name in labels}
+        return {name: (0, found[name].box, min(found[name].score, 1.0), METHOD) for name in labels}
 
     return propose

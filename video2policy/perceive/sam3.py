@@ -71,8 +71,8 @@ def proposer(backend: Backend) -> Proposer:
 
     def propose(
         images: Sequence[Image], labels: Mapping[str, str], handled: str, taken: Mapping[str, Box]
-    ) -> dict[str, tuple[Box, float, str]]:
-        """Box on the first of `images`, score and method of every object; Rejected for one not found."""
+    ) -> dict[str, tuple[int, Box, float, str]]:
+        """Image (the first), box on it, score and method of every object; Rejected for one not found."""
         detector = Detector(backend)
         found: dict[str, Detection] = {}
         for name, label in labels.items():
@@ -80,7 +80,7 @@ def proposer(backend: Backend) -> Proposer:
             found |= assign(detector.detect(images[0], phrase(label)[2:-1]), {name: label}, others)
             if name not in found:
                 raise Rejected(f"{label}: {METHOD} does not find it on the first frame; give a box or points")
-        return {name: (item.box, min(item.score, 1.0), METHOD) for name, item in found.items()}
+        return {name: (0, item.box, min(item.score, 1.0), METHOD) for name, item in found.items()}
 
     return propose
 
