@@ -37,7 +37,7 @@ def main(
         view = find_view(pictures, loaded, labels, given, scale, lens)
         images = iter(depth_images(view, loaded, pictures))
     else:
-        metric = MetricDepth(chosen.module().network(chosen), pictures, loaded, given, scale)
+        metric = MetricDepth(chosen.module().network(chosen), pictures, loaded, given, scale, lens)
         view, images = metric.view(), metric.images()
     camera_json.write_text(json.dumps(view.to_json(), indent=1) + "\n")
     depth.mkdir(exist_ok=True)

@@ -82,7 +82,7 @@ def test_the_detector_is_asked_for_a_noun_phrase_of_each_object(tmp_path: Path, 
     propose = sam3.proposer(Backend("sam3", str(weights(tmp_path)), device="cpu"))
     images = [np.zeros((90, 120, 3), np.uint8)]
     assert propose(images, {"cup": "the Red Cup"}, "cup", {}) == {
-        "cup": ((10.0, 20.0, 40.0, 60.0), pytest.approx(0.8), "SAM 3")
+        "cup": (0, (10.0, 20.0, 40.0, 60.0), pytest.approx(0.8), "SAM 3")
     }
     assert asked == ["red cup"]
     with pytest.raises(Rejected, match="spoon: SAM 3 does not find it"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -17,9 +17,9 @@ import trimesh
 from numpy.typing import NDArray
 from skimage.measure import ransac
 
-from video2policy.camera import Camera, intrinsics
+from video2policy.camera import FOCAL_UNCERTAINTY, Camera, intrinsics
 from video2policy.mask import bounding_box
-from video2policy.perceive.contact import Contact, Images, contact_from, displacements
+from video2policy.perceive.contact import Contact, Images, contact_from, motion
 from video2policy.perceive.depth import View
 from video2policy.perceive.pitch import find_focal
 from video2policy.perceive.verdict import Rejected
@@ -34,6 +34,9 @@ SAMPLES = 7
 
 POINTS = 4000
 """Points around the objects to which the plane is fitted."""
+
+LEAST_SPREAD = 0.02
+"""Relative uncertainty of a network's focal length at least, however well its frames agree."""
 
 TOLERANCE = 0.015
 """Share of the distance by which a point may miss the table's plane."""
@@ -140,7 +143,8 @@ class MetricDepth:
     """A clip's depth by a network: lens, table and images of one scale.
 
     `masks` (n, H, W) are those of all objects; `given` is the sheet's camera (fov in degrees or fx in pixels
-    of the clip, `scale` frame pixels each), which wins over the network's lens.
+    of the clip, `scale` frame pixels each) and `metadata` the `lens` of clip.json: both win over the
+    network's lens.
     """
 
     def __init__(
@@ -150,29 +154,34 @@ class MetricDepth:
         masks: Mapping[str, Masks],
         given: Mapping[str, float],
         scale: float = 1.0,
+        metadata: Mapping[str, Any] | None = None,
     ) -> None:
         self.network, self.frames, self.masks = network, frames, masks
         count = len(next(iter(masks.values())))
         self.samples = np.unique(np.linspace(0, count - 1, SAMPLES).round().astype(int)).tolist()
-        self.K, self.lens = self._lens(given, scale)
+        self.K, self.lens, self.focal_sigma = self._lens(given, scale, metadata)
         self.still = {t: self._still(t) for t in self.samples}
         depths = {t: network.depth(frames[t], self.K) for t in self.samples}
         self.usual = self._usual(depths)
         self.aligned = {t: self._align(depth, t) for t, depth in depths.items()}
 
-    def _lens(self, given: Mapping[str, float], scale: float) -> tuple[Array, str]:
+    def _lens(
+        self, given: Mapping[str, float], scale: float, metadata: Mapping[str, Any] | None
+    ) -> tuple[Array, str, float]:
+        """K, where it is from, and the relative uncertainty of its focal length."""
         height, width = next(iter(self.masks.values())).shape[1:]
         fx = float(given["fx"]) * scale if "fx" in given else None
-        K, lens = intrinsics(width, height, fov=given.get("fov"), fx=fx)
-        if {"fx", "fov"} & given.keys():
-            return K, lens
+        K, lens, sigma = intrinsics(width, height, given.get("fov"), fx, metadata)
+        if sigma != FOCAL_UNCERTAINTY:
+            return K, lens, sigma
         seen = [self.network.intrinsics(self.frames[t]) for t in self.samples]
-        found = [item for item in seen if item is not None]
-        if found:
-            return np.median(np.array(found, dtype=float), axis=0), f"lens by {self.network.title}"
-        factor, by_lines = find_focal(self.frames, K)
+        found = np.array([item for item in seen if item is not None], dtype=float)
+        if len(found):
+            spread = float(np.std(np.log(found[:, 0, 0])))
+            return np.median(found, axis=0), f"lens by {self.network.title}", max(spread, LEAST_SPREAD)
+        factor, sigma = find_focal(self.frames, K)
         K[[0, 1], [0, 1]] *= factor
-        return K, "field of view from lines" if by_lines else lens
+        return K, "field of view from lines" if sigma < 0.7 * FOCAL_UNCERTAINTY else lens, sigma
 
     def _still(self, frame: int) -> NDArray[np.bool_]:
         """Pixels of no object."""
@@ -231,10 +240,10 @@ class MetricDepth:
                 f"{camera.pitch:.0f} degrees down on it"
             )
         contacts: dict[str, Contact] = {
-            name: contact_from(item, displacements(self.frames, item), self.K, camera.rotation)
+            name: contact_from(item, motion(self.frames, item), self.K, camera.rotation)
             for name, item in self.masks.items()
         }
         if not any(np.isfinite(contact.apparent).any() for contact in contacts.values()):
             raise Rejected("no object is visible in any frame")
         method = f"{self.network.title}; {self.lens}; plane through the points around the objects"
-        return View(camera, contacts, method, min(1.0, 0.5 + 0.5 * share))
+        return View(camera, contacts, method, min(1.0, 0.5 + 0.5 * share), self.focal_sigma)
