@@ -1,5 +1,6 @@
 """Hands as a ruler, on hands that are made here; MediaPipe itself is tested in its own environment."""
 
+import json
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scripts import hands as hands_script
 from tests.workflow import SNAKEMAKE, Project
 from video2policy.camera import intrinsics
 from video2policy.perceive import hand
@@ -136,6 +138,20 @@ def test_mediapipe_is_imported_by_one_file_and_pinned_where_its_models_are():
     assert "mediapipe==0.10.21" in (root / "envs" / "hands.post-deploy.sh").read_text()
     pip = yaml.safe_load((root / "envs" / "hands.yaml").read_text())["dependencies"][-1]["pip"]
     assert "numpy==1.26.4" in pip, "mediapipe 0.10.21 was built on it"
+
+
+def test_the_script_writes_what_the_model_saw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    seen = [[hand_at([0.1, 0, 0.7], K)], [], []]
+    monkeypatch.setattr(hands_script, "find_hands", lambda frames: seen[: len(frames)])
+    (tmp_path / "frames").mkdir()
+    for t in range(3):
+        cv2.imwrite(str(tmp_path / "frames" / f"{t:06d}.jpg"), np.zeros((48, 64, 3), np.uint8))
+    (tmp_path / "clip.json").write_text(json.dumps({"width": 640, "height": 480, "lens": None}))
+    verdict = hands_script.main(tmp_path / "frames", tmp_path / "clip.json", tmp_path / "hands.json")
+    record = json.loads((tmp_path / "hands.json").read_text())
+    assert verdict.passed and verdict.confidence == 0.1
+    assert [len(row) for row in record["frames"]] == [1, 0, 0]
+    assert record["frames"][0][0]["error"] < 0.01 and record["method"] == "mediapipe hands"
 
 
 def test_openness_of_a_flat_hand():

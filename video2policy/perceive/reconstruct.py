@@ -23,6 +23,7 @@ from video2policy.camera import Camera
 from video2policy.mask import contact_sheet, draw_mask, iou, largest_component
 from video2policy.mesh import Opening, Solid
 from video2policy.perceive.contact import MIN_AREA, Contact, Images, to_grey, touches_border
+from video2policy.perceive.depth import STEEP
 from video2policy.perceive.silhouette import opened, outline
 from video2policy.perceive.solid import (
     MIN_IOU,
@@ -44,9 +45,6 @@ Image = NDArray[np.uint8]
 
 ASPECT = 0.8
 """Depth over width of an inflated silhouette."""
-
-STEEP = 55.0
-"""Degrees of pitch from which an object is rather seen from above than from the front."""
 
 HOLLOW = frozenset(
     ["cup", "mug", "glass", "bowl", "beaker", "tumbler", "pot"]
