@@ -96,7 +96,7 @@ def textured_cube(data: Path = DATA) -> TexturedCube:
 
 
 def ycb_meshes(data: Path = DATA) -> dict[str, trimesh.Trimesh]:
-    """Meshes in metres by name: mustard_bottle, banana, tennis_ball (this one from its collision mesh if need be)."""
+    """Meshes in metres by name: mustard_bottle, banana, tennis_ball (of this its collision mesh)."""
     result = {}
     for name, folder in (
         ("mustard_bottle", "YcbMustardBottle"),

@@ -230,11 +230,11 @@ class Hand:
                     break
         return result
 
-    def closed(self, ready: Posture, cloud: Cloud, pose: Pose, most: float) -> Posture | None:
+    def closed(self, ready: Posture, cloud: Cloud, pose: Pose, most: float, slack: float) -> Posture | None:
         """The posture with each digit curled further until it touches, up to ``most``; None if it cannot
         hold.
 
-        Thumb and at least one of the first two fingers must come within 5 mm of the surface.
+        Thumb and at least one of the first two fingers must come within ``slack`` metres of the surface.
         """
         here = pose.inverse().times(ready.pose)
         curls, gaps = ready.curl.copy(), np.full(N_DIGITS, np.inf)
@@ -247,7 +247,7 @@ class Hand:
                 if float((ready.pose.of(centres)[:, 2] - radii).min()) < 0.0:
                     continue  # the tip slides over the table
                 curls[digit], gaps[digit] = curl, gap
-            if gaps[4] > 0.005 or (digit == 1 and min(gaps[0], gaps[1]) > 0.005):
+            if gaps[4] > slack or (digit == 1 and min(gaps[0], gaps[1]) > slack):
                 return None
         return Posture(ready.pose, curls, ready.forearm)
 

@@ -182,13 +182,14 @@ def grasp_as(hand: Hand, thing: Thing, reach: Reach, hold: Hold, pitch: float, s
         raise Impossible(f"{thing.name} is {width:.3f} m wide, too wide for the hand")
     curl, point = hand.pinch(width)
     place = [(thing.cloud, thing.first)]
+    slack = 0.005 if thing.size[2] > 0.03 else 0.009  # the table keeps fingertips off what is thin
     for step in range(14):
         pose = Pose(centre - rotation @ point + back * 0.003 * step, rotation)
         ready = hand.off_table(pose, np.full(5, max(0.0, curl - 0.22)))
         begin = Posture(pose, ready, reach.forearm)
         if hand.clearance(begin, place) < 0.0:
             continue
-        held = hand.closed(begin, thing.cloud, thing.first, min(1.0, curl + 0.45))
+        held = hand.closed(begin, thing.cloud, thing.first, min(1.0, curl + 0.45), slack)
         if held is not None:
             return Grip(ready, held)
     raise Impossible(f"no posture holds {thing.name}")
