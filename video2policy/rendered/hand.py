@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -183,6 +183,9 @@ class Hand:
 
     def digit_spheres(self, index: int, curl: float) -> tuple[Array, Array]:
         """Centres (12, 3) in the hand's frame and radii (12,) of balls along one digit."""
+        return _digit_spheres(self, index, round(curl, 4))
+
+    def _digit_spheres(self, index: int, curl: float) -> tuple[Array, Array]:
         k = self.scale
         lengths, radii = (THUMB_LENGTHS, THUMB_RADII) if index == 4 else (LENGTHS[index], RADII[index])
         s = np.linspace(0.1, 1, 4)
@@ -227,30 +230,32 @@ class Hand:
                     break
         return result
 
-    def closed(self, ready: Posture, cloud: Cloud, pose: Pose, most: float) -> Posture | None:
+    def closed(self, ready: Posture, cloud: Cloud, pose: Pose, most: float, slack: float) -> Posture | None:
         """The posture with each digit curled further until it touches, up to ``most``; None if it cannot
         hold.
 
-        Thumb and at least one of the first two fingers must come within 5 mm of the surface.
+        Thumb and at least one of the first two fingers must come within ``slack`` metres of the surface.
         """
         here = pose.inverse().times(ready.pose)
-        curls, gaps = [], []
-        for digit in range(N_DIGITS):
-            best, gap = float(ready.curl[digit]), np.inf
-            for curl in np.arange(best, max(best, most) + 1e-9, 0.0125):
+        curls, gaps = ready.curl.copy(), np.full(N_DIGITS, np.inf)
+        for digit in (4, 0, 1, 2, 3):
+            for curl in np.arange(ready.curl[digit], max(ready.curl[digit], most) + 1e-9, 0.0125):
                 centres, radii = self.digit_spheres(digit, float(curl))
-                gap_here = float((cloud.clearance(here.of(centres)) - radii).min())
-                if gap_here < -0.0005:
+                gap = float((cloud.clearance(here.of(centres)) - radii).min())
+                if gap < -0.0005:
                     break
                 if float((ready.pose.of(centres)[:, 2] - radii).min()) < 0.0:
                     continue  # the tip slides over the table
-                best, gap = float(curl), gap_here
-            curls.append(best)
-            gaps.append(gap)
-        if gaps[4] > 0.005 or min(gaps[0], gaps[1]) > 0.005:
-            return None
-        return Posture(ready.pose, np.array(curls), ready.forearm)
+                curls[digit], gaps[digit] = curl, gap
+            if gaps[4] > slack or (digit == 1 and min(gaps[0], gaps[1]) > slack):
+                return None
+        return Posture(ready.pose, curls, ready.forearm)
 
 
 def _scaled(mesh: Mesh, factor: float) -> Mesh:
     return mesh._replace(vertices=mesh.vertices * factor)
+
+
+@lru_cache(maxsize=4096)
+def _digit_spheres(hand: Hand, index: int, curl: float) -> tuple[Array, Array]:
+    return hand._digit_spheres(index, curl)

@@ -134,7 +134,8 @@ def grasp(hand: Hand, thing: Thing, reach: Reach, hold: Hold, spot: Array | None
         Impossible: when nothing holds it.
     """
     reason = Impossible(f"no posture holds {thing.name}")
-    for way, pitch in [(hold, 34.0), (hold, 46.0), (hold, 60.0), (hold, 22.0), ("top", 34.0), ("top", 50.0)]:
+    ways: list[tuple[Hold, float]] = [(hold, pitch) for pitch in (34.0, 46.0, 28.0, 60.0)]
+    for way, pitch in ways if hold == "top" else [*ways, ("top", 34.0), ("top", 50.0)]:
         try:
             return grasp_as(hand, thing, reach, way, pitch, thing.start if spot is None else spot)
         except Impossible as error:
@@ -182,13 +183,14 @@ def grasp_as(hand: Hand, thing: Thing, reach: Reach, hold: Hold, pitch: float, s
         raise Impossible(f"{thing.name} is {width:.3f} m wide, too wide for the hand")
     curl, point = hand.pinch(width)
     place = [(thing.cloud, thing.first)]
-    for step in range(14):
+    slack = 0.005 if thing.size[2] > 0.03 else 0.011  # the table keeps fingertips off what is thin
+    for step in range(14 if thing.size[2] > 0.03 else 5):
         pose = Pose(centre - rotation @ point + back * 0.003 * step, rotation)
         ready = hand.off_table(pose, np.full(5, max(0.0, curl - 0.22)))
         begin = Posture(pose, ready, reach.forearm)
-        if hand.clearance(begin, place) < 0.0:
+        if hand.clearance(begin, place) < -0.003:  # skin gives way
             continue
-        held = hand.closed(begin, thing.cloud, thing.first, min(1.0, curl + 0.45))
+        held = hand.closed(begin, thing.cloud, thing.first, min(1.0, curl + 0.45), slack)
         if held is not None:
             return Grip(ready, held)
     raise Impossible(f"no posture holds {thing.name}")

@@ -636,8 +636,14 @@ def _insert(
     ahead = np.array([np.cos(angle), np.sin(angle), 0.0])
     first_in = np.array([np.sin(angle), -np.cos(angle), 0.0]) * sign
     length = float(np.ptp(a.thing.mesh.vertices @ first_in))
-    spot = a.thing.start - first_in * 0.26 * length
-    grip = motions.grasp(hand, a.thing, reach, "top", spot)
+    for share in (0.26, 0.20, 0.14, 0.32):
+        try:
+            grip = motions.grasp(hand, a.thing, reach, "top", a.thing.start - first_in * share * length)
+            break
+        except Impossible:
+            continue
+    else:
+        raise Impossible("no part of the handle can be gripped")
     best: tuple[float, Array, Array] | None = None
     for lean in (float(rng.uniform(10, 16)), 20.0, 26.0):
         turn = rotation_about(ahead, sign * (90 - lean))
