@@ -160,14 +160,14 @@ class Evidence:
             return None
         tracks = self.tracks(view)
         mine = mask[tracks.pixels[:, 1], tracks.pixels[:, 0]]
-        if mine.sum() < 3:
+        if mine.sum() < 5:
             return None
         places = tracks.places[:, mine]
         seen = ~np.isnan(places[..., 0])
         last = int(np.flatnonzero(seen.sum(axis=1) >= max(3, 0.25 * mine.sum()))[-1])
         moved = np.median((places[last] - places[0])[seen[last]], axis=0)
-        if last < len(places) / 5 and np.linalg.norm(moved) < 0.03 * np.hypot(*self.shape):
-            return None  # lost before anything happened
+        if last < 0.5 * len(places) and np.linalg.norm(moved) < 0.03 * np.hypot(*self.shape):
+            return None  # lost before anything was seen to happen
         return np.asarray(-moved if view.kind == "last" else moved, np.float64)
 
     def purity(self, view: View, box: Box) -> float | None:

@@ -89,7 +89,7 @@ def moved(candidate: Candidate) -> float:
     elif far > 0.25:
         sure = 0.7 + 0.3 * min(1.0, far)
     else:
-        sure = 0.35 * candidate.motion
+        sure = 0.5 * candidate.motion
     sure = max(sure, 0.35 * candidate.contact)
     for share in (candidate.coverage, candidate.purity):
         sure *= 1.0 if share is None else 0.45 + 0.55 * share
@@ -171,7 +171,7 @@ def whole(found: Sequence[Choice]) -> None:
         for other in np.flatnonzero(around).tolist():
             larger = found[other].candidate
             alike = larger.view.kind == part.view.kind and (
-                scores[other] > 0.8 * scores[index] or carried_alike(part, larger)
+                scores[other] > 0.75 * scores[index] or carried_alike(part, larger)
             )
             if alike:
                 choice.score = 0.55 * scores[index]
