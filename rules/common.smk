@@ -1,7 +1,7 @@
 # Requires: config. Gives: ROWS (the sample sheet), VARIANTS, and the input functions that several files share.
 import json
-import os
 import sys
+from types import SimpleNamespace
 
 sys.path.insert(
     0, workflow.basedir
@@ -33,8 +33,7 @@ try:
 except Unavailable as error:
     sys.exit(str(error))
 
-if not config["perception"]["download"]:  # every job inherits it
-    os.environ["HF_HUB_OFFLINE"] = "1"
+models.stay_offline(config["perception"])
 
 
 pathvars:
@@ -164,3 +163,16 @@ def last_best(wc):
     """The search's result: the best after its last round."""
     k = setting("reward")(wc)["iterations"] - 1
     return f"results/videos/{wc.video}/{wc.variant}/reward/{k}/best"
+
+
+def of_every_clip(of_one):
+    """An input function: what an input function gives for a clip, for all clips."""
+    return lambda wc: [
+        path for video in ROWS for path in of_one(SimpleNamespace(video=video))
+    ]
+
+
+def truth(wc):
+    """The truth beside the clip: an npz of the clip's name, which rendered clips have."""
+    path = ROWS[wc.video].clip.with_suffix(".npz")
+    return [str(path)] if path.exists() or path.parts[:2] == ("results", "demo") else []

@@ -1,19 +1,5 @@
 # Requires: verdicts, depth and sizes of every clip, and the truth beside those that have one.
 # Gives: the paper's tables on perception (its appendix), its figures beside ours.
-from types import SimpleNamespace
-
-
-def of_every_clip(of_one):
-    """An input function: what an input function gives for a clip, for all clips."""
-    return lambda wc: [
-        path for video in ROWS for path in of_one(SimpleNamespace(video=video))
-    ]
-
-
-def truth(wc):
-    """The truth beside the clip: an npz of the clip's name, which rendered clips have."""
-    path = ROWS[wc.video].clip.with_suffix(".npz")
-    return [str(path)] if path.exists() or path.parts[:2] == ("results", "demo") else []
 
 
 rule table4:

@@ -5,6 +5,7 @@ Standard library only: the Snakefile reads it in the host environment. docs/mode
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +112,12 @@ MODELS = {
 def choices(stage: str) -> tuple[str, ...]:
     """Names of the methods that a stage can be told to use."""
     return (EMBEDDED, *(model.name for model in MODELS.values() if stage in model.stages))
+
+
+def stay_offline(perception: Mapping[str, Any]) -> None:
+    """Keep this process and the jobs that inherit its environment off the hub, unless it is to download."""
+    if not perception["download"]:
+        os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 def check_licences(perception: Mapping[str, Any]) -> None:
