@@ -105,8 +105,9 @@ class Truth:
         return np.asarray(self.data[f"camera_from_object_{obj}"], float)[self.index]
 
     def world_from_camera(self, t: int) -> Array:
-        matrix = np.asarray(self.data["world_from_camera"], float)
-        return matrix if matrix.ndim == 2 else matrix[self.index[t]]
+        if "world_from_camera_per_frame" in self.data:  # the camera shakes
+            return np.asarray(self.data["world_from_camera_per_frame"], float)[self.index[t]]
+        return np.asarray(self.data["world_from_camera"], float)
 
     def mesh(self, obj: str) -> trimesh.Trimesh:
         return trimesh.Trimesh(self.data[f"vertices_{obj}"], self.data[f"faces_{obj}"], process=False)

@@ -28,21 +28,18 @@ def main(
 ) -> None:
     """`best` is the folder of the best reward; `n_seeds` counts the search's own training.
 
-    With `warm_start`, a winner that was not stopped as solved goes on for as many steps as a round had, and
-    the better policy of the two is kept. A winner learned over several rounds: a training from scratch may
-    take as many steps as all of that.
+    With `warm_start`, a winner that was not stopped as solved goes on, in at most `legs` trainings as long as
+    those of a round, each from the best policy so far. A winner learned over several rounds: a training from
+    scratch may take as many steps as all of that.
     """
     folder = Path(seeds)
     winner = json.loads((best / "search.json").read_text())
     job = Job(scene, task, best / "reward.py", simulation, training)
     seed, first = int(training["seed"]), folder / "seed_0.safetensors"
-    trained = []
-    if training["warm_start"] and winner["stopped"] != "solved":
-        log.info("going on with the best reward")
-        onward = replace(job, parent=best / "policy.safetensors")
-        trained.append(run_training(onward, seed, first, folder / "seed_0.csv"))
-    if not trained or trained[0]["success_rate"] < winner["success_rate"]:
-        shutil.copyfile(best / "policy.safetensors", first)
+    shutil.copyfile(best / "policy.safetensors", first)
+    trained: list[dict[str, Any]] = []
+    if training["warm_start"]:
+        trained = _go_on(job, winner, seed, first, int(training["legs"]))
     shutil.copyfile(first, policy)
 
     if training["warm_start"]:
@@ -56,6 +53,21 @@ def main(
         )
         trained.append(result)
     (folder / "searches.json").write_text(json.dumps(trained, indent=1) + "\n")
+
+
+def _go_on(job: Job, winner: dict[str, Any], seed: int, policy: Path, legs: int) -> list[dict[str, Any]]:
+    """Train the policy on in place until it is solved; how the trainings ended."""
+    trained: list[dict[str, Any]] = []
+    best, leg = winner, policy.with_name("leg.safetensors")
+    while len(trained) < legs and best["stopped"] != "solved":
+        log.info("going on with the best reward, %d of at most %d", len(trained) + 1, legs)
+        log_csv = policy.with_name(f"{policy.stem}_{len(trained)}.csv")
+        trained.append(run_training(replace(job, parent=policy), seed + len(trained), leg, log_csv))
+        if trained[-1]["success_rate"] >= best["success_rate"]:
+            best = trained[-1]
+            leg.replace(policy)
+    leg.unlink(missing_ok=True)
+    return trained
 
 
 stage(main)

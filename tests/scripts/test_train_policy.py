@@ -11,7 +11,7 @@ from scripts import train_policy
 from video2policy.guard.process import WorkerError
 from video2policy.train.run import Job
 
-TRAINING = {"max_steps": 1000, "seed": 4, "warm_start": True}
+TRAINING = {"max_steps": 1000, "seed": 4, "warm_start": True, "legs": 1}
 
 
 @pytest.fixture
@@ -45,15 +45,17 @@ def run(tmp_path: Path, best: Path, n_seeds: int, training: dict = TRAINING) -> 
     return tmp_path / "seeds"
 
 
-def trainer(monkeypatch, success_rate: float = 0.9) -> list[tuple[Job, int]]:
-    """Trainings leave their seed in place of a policy; the list fills with what was asked for."""
+def trainer(monkeypatch, *rates: float, solved: float = 2.0) -> list[tuple[Job, int]]:
+    """Trainings leave their seed in place of a policy and end with `rates`, the last one again and again,
+    solved from `solved` on; the list fills with what was asked for."""
     asked = []
 
     def fake(job: Job, seed: int, policy: Path, log_csv: Path) -> dict:
         asked.append((job, seed))
         policy.write_bytes(b"trained with %d" % seed)
         log_csv.write_text("steps\n")
-        return {"seed": seed, "success_rate": success_rate}
+        rate = rates[min(len(asked), len(rates)) - 1] if rates else 0.9
+        return {"seed": seed, "success_rate": rate, "stopped": "solved" if rate >= solved else "cap"}
 
     monkeypatch.setattr(train_policy, "run_training", fake)
     return asked
@@ -80,10 +82,20 @@ def test_a_winner_that_is_not_solved_goes_on_and_the_better_is_kept(tmp_path, be
     asked = trainer(monkeypatch, rate)
     seeds = run(tmp_path, best, 2)
     (onward, _), (scratch, _) = asked
-    assert onward.parent == best / "policy.safetensors" and onward.training["max_steps"] == 1000
+    assert onward.parent == seeds / "seed_0.safetensors" and onward.training["max_steps"] == 1000
     assert scratch.parent is None and scratch.training["max_steps"] == 3000
     assert (seeds / "seed_0.safetensors").read_bytes() == kept
     assert (tmp_path / "policy.safetensors").read_bytes() == kept
+
+
+def test_it_goes_on_from_the_best_so_far_until_it_is_solved(tmp_path, best, monkeypatch):
+    finished(best, "cap")
+    asked = trainer(monkeypatch, 0.85, 0.7, 0.96, solved=0.95)
+    seeds = run(tmp_path, best, 1, {**TRAINING, "legs": 5})
+    assert [seed for _, seed in asked] == [4, 5, 6]
+    assert (tmp_path / "policy.safetensors").read_bytes() == b"trained with 6"
+    assert sorted(path.name for path in seeds.glob("*.safetensors")) == ["seed_0.safetensors"]
+    assert len(list(seeds.glob("seed_0_*.csv"))) == 3
 
 
 def test_without_warm_start_the_winner_stays_as_it_is(tmp_path, best, monkeypatch):

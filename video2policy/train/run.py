@@ -19,7 +19,7 @@ log = logging.getLogger("video2policy")
 MODULE = "video2policy.train.worker"
 SAY_EVERY = 20.0
 """Seconds between two lines to the user."""
-OURS = ("threads", "seed", "success_weight", "timeout", "warm_start")
+OURS = ("threads", "seed", "success_weight", "timeout", "warm_start", "legs")
 """Names in the config's `training` block that are not hyper-parameters of PPO."""
 
 
