@@ -6,7 +6,7 @@ import pytest
 from video2policy.perceive.candidates import Candidate, box_iou, box_region
 from video2policy.perceive.coco import CLASSES
 from video2policy.perceive.evidence import View
-from video2policy.perceive.naming import Wanted, assign, choices, compatible, moved
+from video2policy.perceive.naming import Wanted, assign, choices, compatible, is_cut_off, moved
 from video2policy.perceive.nouns import parse_noun
 
 SHAPE = (240, 320)
@@ -145,3 +145,9 @@ def test_overlap_of_boxes() -> None:
     assert box_iou((0, 0, 10, 10), (0, 0, 10, 10)) == 1
     assert box_iou((0, 0, 10, 10), (5, 0, 15, 10)) == pytest.approx(1 / 3)
     assert box_iou((0, 0, 10, 10), (20, 20, 30, 30)) == 0
+
+
+def test_a_sliver_at_the_border_is_what_comes_in_there() -> None:
+    assert is_cut_off((312, 100, 320, 160), SHAPE) and is_cut_off((50, 0, 120, 12), SHAPE)
+    assert not is_cut_off((280, 100, 320, 160), SHAPE), "an object that is cut by the border"
+    assert not is_cut_off((200, 100, 208, 160), SHAPE), "a pen in the middle"

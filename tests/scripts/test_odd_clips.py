@@ -73,7 +73,7 @@ def perceive(path: Path, folder: Path) -> None:
         (black, "is black throughout"),
         (static, "nothing moves from the first frame to the last"),
         (with_a_cut, "has a cut at frame 12"),
-        (without_an_object, "mug: nothing on the first frame"),
+        (without_an_object, "mug: nothing in the clip fits this name well enough"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )

@@ -26,6 +26,7 @@ from video2policy.perceive.candidates import (
     windows,
 )
 from video2policy.perceive.coco import Detector
+from video2policy.perceive.contact import MIN_AREA
 from video2policy.perceive.evidence import Evidence, coarse_colours
 from video2policy.perceive.naming import Wanted, assign, choices
 from video2policy.perceive.nouns import parse_noun
@@ -198,6 +199,8 @@ def propose(
     for view in evidence.views:
         seen = detections(detector, view.image, windows(evidence, view)) if detector else []
         pool += view_candidates(evidence, view, colours, seen)
+    # Of specks no later stage could say where they are.
+    pool = [candidate for candidate in pool if area(candidate.mask) >= MIN_AREA * scale**2]
     fixed = {}
     for name, box in taken.items():
         x0, y0, x1, y1 = (v * scale for v in box)

@@ -31,6 +31,12 @@ VIEW_WEIGHT = {
 """How much a view is worth for an object of a role: where it is plainly seen."""
 
 
+BORDER = 2
+"""Pixels from the picture's border within which a box touches it."""
+SLIVER, CUT_OFF = 0.35, 0.2
+"""A box that touches the border is a sliver when it is narrower than this share of its length; its factor."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """A name to be given: what it says, and the object's role ("handled", "other", or "hidden" at first)."""
@@ -130,7 +136,18 @@ def shape_factor(candidate: Candidate, shape: tuple[int, int]) -> float:
     size = min(1.0, share / 0.01) ** 0.3 if share < 0.12 else max(0.15, 1 - (share - 0.12) / 0.2)
     fit = 0.3 + 0.7 * max(candidate.thing, 0.85 * candidate.salience)
     fit *= 0.4 + 0.6 * min(1.0, candidate.contrast / 0.7)
+    fit *= CUT_OFF if is_cut_off(candidate.box, shape) else 1.0
     return size * fit * (1 - min(1.0, 1.5 * candidate.skin))
+
+
+def is_cut_off(box: Sequence[float], shape: tuple[int, int]) -> bool:
+    """Whether a box (x0, y0, x1, y1) is a sliver along the picture's border (rows, columns): what comes in
+    there, an arm above all, or most of it is outside."""
+    x0, y0, x1, y1 = box
+    wide, high = max(x1 - x0, 1e-6), max(y1 - y0, 1e-6)
+    beside = x0 <= BORDER or x1 >= shape[1] - BORDER
+    across = y0 <= BORDER or y1 >= shape[0] - BORDER
+    return (beside and wide < SLIVER * high) or (across and high < SLIVER * wide)
 
 
 def choices(wanted: Wanted, candidates: Sequence[Candidate], family: str, seeing: bool) -> list[Choice]:
