@@ -98,7 +98,7 @@ def main() -> None:
         for name, detector in detectors.items():
             started = time.process_time()
             try:
-                groundings, _ = ground(images, record, blind, detector)
+                groundings, _ = ground(images, record, blind, detector=detector)
             except Rejected as rejected:
                 groundings = []
                 results[name] += [(f"{row.video}/{o}", "refused", 0.0, 0.0) for o in row.objects]
