@@ -1,10 +1,16 @@
-"""Environment files: exact pins, one version of a package across files."""
+"""Environment files: exact pins, one version of a package across files, everything that scripts import."""
 
+import ast
 import re
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 import yaml
+
+from video2policy import provenance
+from video2policy.models import MODELS
 
 REPO = Path(__file__).resolve().parent.parent
 REQUIREMENTS = sorted(REPO.glob("requirements*.txt"))
@@ -33,3 +39,35 @@ def test_the_tests_environment_agrees_with_the_rules() -> None:
     )
     for name in (stack.keys() & tests.keys()) | (stack.keys() & host.keys()):
         assert {files[name] for files in (stack, tests, host) if name in files} == {stack[name]}
+
+
+def imported(*files: str) -> set[str]:
+    """Packages that these files import when they are loaded, and the project's files that they reach."""
+    reached = set[Path]().union(*(provenance._reached(REPO / file) for file in files))
+    names = set()
+    for path in reached:
+        for node in ast.parse(path.read_text()).body if path.suffix == ".py" else ():
+            if isinstance(node, ast.Import):
+                names.update(alias.name.split(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names.add(node.module.split(".")[0])
+    return names - sys.stdlib_module_names - {"video2policy", "scripts"}
+
+
+RUNS = [("hands", ("scripts/hands.py",))] + [
+    (model.name, (f"scripts/{stage}.py", f"video2policy/perceive/{model.name}.py"))
+    for model in MODELS.values()
+    for stage in model.stages
+]
+
+
+@pytest.mark.parametrize(("name", "files"), RUNS, ids=lambda value: value if isinstance(value, str) else "")
+def test_an_environment_has_what_its_scripts_import(name: str, files: tuple[str, ...]) -> None:
+    pinned = {package.split("[")[0].lower() for package in pins(REPO / "envs" / f"{name}.yaml")}
+    provided = packages_distributions()
+    missing = [
+        package
+        for package in sorted(imported(*files))
+        if not {distribution.lower() for distribution in provided.get(package, [package])} & pinned
+    ]
+    assert not missing
