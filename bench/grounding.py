@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from video2policy.clip import Source
 from video2policy.demo import true_masks
-from video2policy.mask import bounding_box, write_image
+from video2policy.mask import bounding_box, box_iou, write_image
 from video2policy.perceive.coco import FOLDER, Detector, NoDetector
 from video2policy.perceive.ground import Grounding, draw_groundings, ground
 from video2policy.perceive.verdict import Rejected
@@ -29,13 +29,6 @@ Image = NDArray[np.uint8]
 FOUND = 0.5
 LONG_SIDE = 1024
 """Clips are scaled down to this side, as the workflow does."""
-
-
-def box_iou(a: Sequence[float], b: Sequence[float]) -> float:
-    w = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
-    h = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
-    areas = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (a, b)]
-    return w * h / max(sum(areas) - w * h, 1e-9)
 
 
 def read(clip: Path) -> tuple[list[Image], dict[str, Any]]:

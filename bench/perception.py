@@ -22,9 +22,10 @@ import trimesh
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from video2policy import demo, pose
 from video2policy import mesh as meshes
-from video2policy import pose
-from video2policy.mask import bounding_box, load_masks
+from video2policy.evaluate.perception import box_sides, d1, resized
+from video2policy.mask import bounding_box, box_iou, load_masks
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -93,13 +94,13 @@ class Truth:
         return [str(name) for name in self.data["names"]]
 
     def masks(self, obj: str) -> Mask:
-        n, height, width = (int(v) for v in self.data["masks_shape"])
-        bits = np.unpackbits(np.asarray(self.data[f"masks_{obj}"], np.uint8), count=n * height * width)
-        whole = bits.reshape(n, height, width)[self.index]
-        if (height, width) == self.shape:
-            return whole.astype(bool)
+        whole = demo.true_masks(self.data, obj)[self.index]
+        if whole.shape[1:] == self.shape:
+            return whole
         size = (self.shape[1], self.shape[0])
-        return np.stack([cv2.resize(m, size, interpolation=cv2.INTER_AREA) > 0 for m in whole])
+        return np.stack(
+            [cv2.resize(m.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0 for m in whole]
+        )
 
     def camera_from_object(self, obj: str) -> Array:
         return np.asarray(self.data[f"camera_from_object_{obj}"], float)[self.index]
@@ -193,22 +194,12 @@ def true_pitch_free(record: Mapping[str, Any], truth: Truth, frame: int) -> Arra
     return np.asarray((truth.world_from_camera(frame) @ camera_from_object)[:3, :3])
 
 
-def box_iou(a: Sequence[float], b: Sequence[float] | None) -> float:
-    """IoU of two boxes [x0, y0, x1, y1]; 0 where there is none."""
-    if b is None:
-        return 0.0
-    wide = min(a[2], b[2]) - max(a[0], b[0])
-    high = min(a[3], b[3]) - max(a[1], b[1])
-    both = max(wide, 0.0) * max(high, 0.0)
-    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
-
-
 def true_dimensions(truth: Truth, mesh: trimesh.Trimesh, obj: str) -> Array:
     """The object's own three dimensions, metres."""
     key = f"dimensions_{obj}"
     if key in truth.data:
         return np.asarray(truth.data[key], float)
-    return np.asarray(trimesh.bounds.oriented_bounds(mesh)[1], float)
+    return box_sides(mesh.vertices)
 
 
 def depth_within(folder: Path, scale: float, truth: Truth, masks: Mask, every: int = 5) -> float:
@@ -222,13 +213,11 @@ def depth_within(folder: Path, scale: float, truth: Truth, masks: Mask, every: i
             continue
         with np.load(path) as data:
             found = np.asarray(data["depth"], float) * scale
-        there = np.asarray(true[truth.index[t]], np.float32)
-        if there.shape != found.shape:
-            there = cv2.resize(there, found.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        there = resized(np.asarray(true[truth.index[t]], np.float32), found.shape)
         x0, y0, x1, y1 = box
-        a, b = found[y0:y1, x0:x1], there[y0:y1, x0:x1]
-        right += int((np.abs(a - b) <= CLOSE * b).sum())
-        total += a.size
+        part = np.s_[y0:y1, x0:x1]
+        good, counted = d1(found[part], there[part], np.ones_like(there[part], bool))
+        right, total = right + good, total + counted
     return right / total if total else np.nan
 
 

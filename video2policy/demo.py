@@ -12,9 +12,10 @@ origin under the mean of the objects' first positions. The camera always stands 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -498,7 +499,7 @@ def render_demo(
         np.savez_compressed(file, **truth)  # type: ignore[arg-type]
 
 
-def true_masks(truth: dict[str, NDArray[np.generic]], obj: str) -> NDArray[np.bool_]:
+def true_masks(truth: Mapping[str, NDArray[Any]], obj: str) -> NDArray[np.bool_]:
     """Visible masks (n, H, W) of one object from a loaded truth file."""
     shape = tuple(int(v) for v in truth["masks_shape"])
     bits = np.unpackbits(np.asarray(truth[f"masks_{obj}"], np.uint8), count=int(np.prod(shape)))

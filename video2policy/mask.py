@@ -64,6 +64,16 @@ def bounding_box(mask: Mask) -> tuple[int, int, int, int] | None:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
+def box_iou(a: Sequence[float], b: Sequence[float] | None) -> float:
+    """Intersection over union of two boxes [x0, y0, x1, y1]; 0 for boxes without area and for none."""
+    if b is None:
+        return 0.0
+    wide, high = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    shared = max(wide, 0.0) * max(high, 0.0)
+    total = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)) - shared
+    return shared / total if total > 0 else 0.0
+
+
 def draw_mask(image: Image, mask: Mask, colour: tuple[int, int, int] = COLOURS[0]) -> Image:
     """A copy of an RGB image with the mask's contour, and a light fill that lets the object show through."""
     canvas = image.copy()

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import trimesh
 
-from bench.perception import Row, box_iou, measure, table
+from bench.perception import Row, measure, table
 from tests.conftest import RenderedClip
 from video2policy import mesh as meshes
-from video2policy.mask import bounding_box, save_masks
+from video2policy.mask import bounding_box, box_iou, save_masks
 
 
 def perfect(folder: Path, clip: RenderedClip, size: float = 1.0, shift: int = 0, slip: float = 0.0) -> Path:

@@ -8,6 +8,7 @@ import pytest
 from scripts import ground as ground_script
 from tests.conftest import RenderedClip
 from video2policy.clip import extract
+from video2policy.mask import box_iou
 from video2policy.perceive.ground import (
     box_around_points,
     draw_groundings,
@@ -19,13 +20,6 @@ from video2policy.perceive.ground import (
 from video2policy.perceive.verdict import Rejected
 
 CLIP = {"source_width": 640, "source_height": 480, "scale": 0.5, "source_index": [0, 2, 4, 6]}
-
-
-def box_iou(a, b) -> float:
-    w = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
-    h = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
-    areas = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (a, b)]
-    return w * h / (sum(areas) - w * h)
 
 
 def row(clip: RenderedClip, labels: list[str], boxes=None, points=None) -> dict:

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.perceive.tiny import tiny_grounding_dino
+from video2policy.mask import box_iou
 from video2policy.perceive import grounding_dino
 from video2policy.perceive.backend import Backend
 from video2policy.perceive.ground import ground
-from video2policy.perceive.grounding_dino import Detection, assign, overlap, phrase
+from video2policy.perceive.grounding_dino import Detection, assign, phrase
 from video2policy.perceive.verdict import Rejected
 
 CLIP = {"source_width": 120, "source_height": 90, "scale": 1.0, "source_index": [0, 1, 2]}
@@ -96,8 +97,8 @@ boxes = st.tuples(*[st.floats(0, 50)] * 2, *[st.floats(51, 100)] * 2)
 
 @given(boxes, boxes)
 def test_overlap_is_symmetric_and_one_for_the_same_box(a: tuple, b: tuple) -> None:
-    assert overlap(a, a) == pytest.approx(1)
-    assert overlap(a, b) == pytest.approx(overlap(b, a)) and 0 <= overlap(a, b) <= 1 + 1e-9
+    assert box_iou(a, a) == pytest.approx(1)
+    assert box_iou(a, b) == pytest.approx(box_iou(b, a)) and 0 <= box_iou(a, b) <= 1 + 1e-9
 
 
 def test_weights_that_are_not_there_are_named_with_the_line_that_gets_them(

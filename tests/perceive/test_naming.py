@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from video2policy.perceive.candidates import Candidate, box_iou, box_region
+from video2policy.mask import box_iou
+from video2policy.perceive.candidates import Candidate, box_region
 from video2policy.perceive.coco import CLASSES
 from video2policy.perceive.evidence import View
 from video2policy.perceive.naming import Wanted, assign, choices, compatible, is_cut_off, moved

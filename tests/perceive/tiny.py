@@ -3,6 +3,40 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+MEMORY = {
+    "mask_decoder_config": {
+        "hidden_size": 128,
+        "mlp_dim": 32,
+        "num_attention_heads": 2,
+        "iou_head_hidden_dim": 32,
+    },
+    "memory_attention_hidden_size": 128,
+    "memory_attention_num_layers": 1,
+    "memory_attention_feed_forward_hidden_size": 32,
+    "memory_attention_rope_feat_sizes": [8, 8],
+    "memory_encoder_hidden_size": 128,
+    "memory_encoder_output_channels": 64,
+    "mask_downsampler_embed_dim": 128,
+    "memory_fuser_embed_dim": 128,
+    "memory_fuser_intermediate_dim": 32,
+    "memory_fuser_num_layers": 1,
+}
+"""What SAM 2's and SAM 3's trackers share."""
+
+
+def save_sure(model: Any, folder: Path) -> Path:
+    """Random weights that are sure that there is an object."""
+    import torch
+
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter.normal_(0, 0.1)
+        model.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(4.0)
+    model.save_pretrained(folder)
+    return folder
 
 
 def tiny_sam2(folder: Path) -> Path:
@@ -31,32 +65,10 @@ def tiny_sam2(folder: Path) -> Path:
             "fpn_hidden_size": 128,
         },
         prompt_encoder_config={"hidden_size": 128, "image_size": side},
-        mask_decoder_config={
-            "hidden_size": 128,
-            "mlp_dim": 32,
-            "num_attention_heads": 2,
-            "iou_head_hidden_dim": 32,
-        },
         image_size=side,
-        memory_attention_hidden_size=128,
-        memory_attention_num_layers=1,
-        memory_attention_feed_forward_hidden_size=32,
-        memory_attention_rope_feat_sizes=[8, 8],
-        memory_encoder_hidden_size=128,
-        memory_encoder_output_channels=64,
-        mask_downsampler_embed_dim=128,
-        memory_fuser_embed_dim=128,
-        memory_fuser_intermediate_dim=32,
-        memory_fuser_num_layers=1,
+        **MEMORY,
     )
-    model = Sam2VideoModel(config)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.dim() > 1:
-                parameter.normal_(0, 0.1)
-        model.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(4.0)  # sure that there is an object
-    model.save_pretrained(folder)
-    return folder
+    return save_sure(Sam2VideoModel(config), folder)
 
 
 def tiny_sam3(folder: Path) -> Path:
@@ -85,32 +97,10 @@ def tiny_sam3(folder: Path) -> Path:
             "backbone_feature_sizes": [[32, 32], [16, 16], [8, 8]],
         },
         prompt_encoder_config={"hidden_size": 128, "image_size": side, "patch_size": 14},
-        mask_decoder_config={
-            "hidden_size": 128,
-            "mlp_dim": 32,
-            "num_attention_heads": 2,
-            "iou_head_hidden_dim": 32,
-        },
         image_size=side,
-        memory_attention_hidden_size=128,
-        memory_attention_num_layers=1,
-        memory_attention_feed_forward_hidden_size=32,
-        memory_attention_rope_feat_sizes=[8, 8],
-        memory_encoder_hidden_size=128,
-        memory_encoder_output_channels=64,
-        mask_downsampler_embed_dim=128,
-        memory_fuser_embed_dim=128,
-        memory_fuser_intermediate_dim=32,
-        memory_fuser_num_layers=1,
+        **MEMORY,
     )
-    model = Sam3TrackerVideoModel(config)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.dim() > 1:
-                parameter.normal_(0, 0.1)
-        model.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(4.0)  # sure that there is an object
-    model.save_pretrained(folder)
-    return folder
+    return save_sure(Sam3TrackerVideoModel(config), folder)
 
 
 def tiny_grounding_dino(folder: Path) -> Path:

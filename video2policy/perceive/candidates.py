@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from video2policy.mask import area, bounding_box, largest_component
+from video2policy.mask import area, bounding_box, box_iou, largest_component
 from video2policy.perceive.coco import CLASSES, Detection, Detector
 from video2policy.perceive.evidence import (
     Evidence,
@@ -84,14 +84,6 @@ class Candidate:
         """Geometric mean of the box's sides, pixels."""
         x0, y0, x1, y1 = self.box
         return float(np.sqrt((x1 - x0) * (y1 - y0)))
-
-
-def box_iou(a: Sequence[float], b: Sequence[float]) -> float:
-    """Intersection over union of two boxes [x0, y0, x1, y1]."""
-    width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
-    height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
-    areas = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (a, b)]
-    return width * height / max(sum(areas) - width * height, 1e-9)
 
 
 def regrow(image: Image, sure: Mask, maybe: Mask, reach: Mask) -> Mask:

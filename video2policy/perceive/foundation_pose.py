@@ -99,11 +99,8 @@ def track(
     for anew; where nothing shows the object there is no pose. Like the embedded tracker it follows the mesh
     at the size that it has in the image. Raises Unavailable without the vendor's code or weights.
     """
-    mesh = unit_mesh.copy()
-    mesh.apply_scale(float(reconstruction["extent"]) * depth_scale)
-    runs = [(run.start, run.stop) for run in contact.table_runs]
-    judge = Tracker(mesh, camera, masks, others, runs, float(reconstruction["thin"]))
-    estimator = Estimator(mesh, camera.K, backend)
+    judge = Tracker.of(unit_mesh, reconstruction, depth_scale, camera, masks, others, contact)
+    estimator = Estimator(judge.mesh, camera.K, backend)
     count, start = len(masks), int(reconstruction["frame"])
     poses: list[Array | None] = [None] * count
     confidence = [0.0] * count

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from video2policy.mask import box_iou
 from video2policy.perceive.backend import Backend
 from video2policy.perceive.ground import Box, Image, Proposer
 from video2policy.perceive.verdict import Rejected
@@ -39,14 +40,6 @@ def phrase(label: str) -> str:
     return f"a {' '.join(words)}."
 
 
-def overlap(a: Box, b: Box) -> float:
-    """Intersection over union of two boxes."""
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    shared = max(width, 0.0) * max(height, 0.0)
-    total = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)) - shared
-    return shared / total if total > 0 else 0.0
-
-
 def assign(
     detections: Sequence[Detection], labels: Mapping[str, str], taken: Mapping[str, Box]
 ) -> dict[str, Detection]:
@@ -61,7 +54,7 @@ def assign(
     found: dict[str, Detection] = {}
     used = list(taken.values())
     for _, name, detection in sorted(pairs, key=lambda pair: -pair[0]):
-        if name not in found and all(overlap(detection.box, box) < SAME for box in used):
+        if name not in found and all(box_iou(detection.box, box) < SAME for box in used):
             found[name] = detection
             used.append(detection.box)
     return found

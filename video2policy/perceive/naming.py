@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from video2policy.mask import area
-from video2policy.perceive.candidates import PERSON, Candidate, box_iou
+from video2policy.mask import area, box_iou
+from video2policy.perceive.candidates import PERSON, Candidate
 from video2policy.perceive.nouns import Noun, colour_mask
 
 SHORTLIST = 10

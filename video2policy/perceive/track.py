@@ -98,6 +98,23 @@ class Tracker:
     runs: list[tuple[int, int]]
     thin: float = 0.0
 
+    @classmethod
+    def of(
+        cls,
+        unit_mesh: trimesh.Trimesh,
+        reconstruction: Mapping[str, Any],
+        depth_scale: float,
+        camera: Camera,
+        masks: Mask,
+        others: Mask,
+        contact: Contact,
+    ) -> Tracker:
+        """Of a reconstructed object (`reconstruction` is mesh.json), at the size that it has in the image."""
+        mesh = unit_mesh.copy()
+        mesh.apply_scale(float(reconstruction["extent"]) * depth_scale)
+        runs = [(run.start, run.stop) for run in contact.table_runs]
+        return cls(mesh, camera, masks, others, runs, float(reconstruction["thin"]))
+
     def __post_init__(self) -> None:
         self.hull = meshes.hull_vertices(self.mesh.vertices)
         self.height = float(np.ptp(self.hull[:, 2]))
@@ -367,12 +384,9 @@ def track(
         masks, others = enlarge(masks, size), enlarge(others, size)
         K = np.diag([size[0] / camera.width, size[1] / camera.height, 1.0]) @ camera.K
         camera = replace(camera, K=K, width=size[0], height=size[1])
-    mesh = unit_mesh.copy()
-    mesh.apply_scale(float(reconstruction["extent"]) * depth_scale)
     start = np.array(reconstruction["camera_from_object"], dtype=float)
     start[:3, 3] *= depth_scale
-    runs = [(run.start, run.stop) for run in contact.table_runs]
-    tracker = Tracker(mesh, camera, masks, others, runs, float(reconstruction["thin"]))
+    tracker = Tracker.of(unit_mesh, reconstruction, depth_scale, camera, masks, others, contact)
     return tracker.run(frames, int(reconstruction["frame"]), start)
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from video2policy.pose import transform as matrix_of
 from video2policy.rendered.shapes import Mesh
 
 Array = NDArray[np.float64]
@@ -36,9 +37,7 @@ class Pose(NamedTuple):
 
 def transform(pose: Pose) -> Array:
     """The pose as a 4 x 4 matrix."""
-    matrix = np.eye(4)
-    matrix[:3, :3], matrix[:3, 3] = pose.rotation, pose.position
-    return matrix
+    return matrix_of(pose.rotation, pose.position)
 
 
 def rotation_z(degrees: float) -> Array:
@@ -54,14 +53,6 @@ def rotation_y(degrees: float) -> Array:
 def rotation_x(degrees: float) -> Array:
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     return np.array([[1.0, 0, 0], [0, c, -s], [0, s, c]])
-
-
-def rotation_about(axis: ArrayLike, degrees: float) -> Array:
-    """Rotation about any axis (Rodrigues)."""
-    x, y, z = np.asarray(axis, float) / np.linalg.norm(axis)
-    k = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    a = np.radians(degrees)
-    return np.asarray(np.eye(3) + np.sin(a) * k + (1 - np.cos(a)) * k @ k)
 
 
 def eased(t: float, start: float, end: float) -> float:

@@ -14,7 +14,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from video2policy.rendered.geometry import Array, Cloud, Pose, rotation_about, rotation_y, rotation_z
+from video2policy.pose import rotation_about
+from video2policy.rendered.geometry import Array, Cloud, Pose, rotation_y, rotation_z
 from video2policy.rendered.shapes import Mesh, loft, moved, rod
 
 KNUCKLES = np.array(

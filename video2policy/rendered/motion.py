@@ -12,12 +12,12 @@ from typing import Literal
 
 import numpy as np
 
+from video2policy.pose import rotation_about
 from video2policy.rendered.geometry import (
     Array,
     Cloud,
     Pose,
     eased,
-    rotation_about,
     rotation_x,
     rotation_y,
     rotation_z,
@@ -390,6 +390,7 @@ def toss(
     """Up, a swing towards the target, and a free flight from the centre ``letting`` (3,) to ``target``
     (3,)."""
     assert reach.release is not None
+    release = reach.release
     rise = 0.25  # m/s upwards when it leaves the hand
     drop = letting[2] - target[2]
     flight = (rise + np.sqrt(rise**2 + 2 * GRAVITY * drop)) / GRAVITY
@@ -399,12 +400,12 @@ def toss(
     begin = reach.closed + 0.08
 
     def goal(t: float) -> tuple[Array, Array]:
-        s = eased(t, begin, reach.release - swing)  # type: ignore[operator]
+        s = eased(t, begin, release - swing)
         offset = (wound - a.start) * s
         offset[2] += 0.02 * np.sin(np.pi * s)
-        u = np.clip((t - (reach.release - swing)) / swing, 0, 1)  # type: ignore[operator]
+        u = np.clip((t - (release - swing)) / swing, 0, 1)
         offset = offset + velocity * swing / 2 * u**2
-        late = max(0.0, t - reach.release)  # type: ignore[operator]
+        late = max(0.0, t - release)
         return offset + velocity * 0.10 * (1 - np.exp(-late / 0.10)), np.eye(3)
 
     def after(elapsed: float, last: Pose) -> Pose:

@@ -16,11 +16,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from video2policy.pose import rotation_about
 from video2policy.rendered import motion as motions
 from video2policy.rendered.geometry import (
     Array,
     Pose,
-    rotation_about,
     rotation_x,
     rotation_z,
     transform,
