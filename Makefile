@@ -19,8 +19,8 @@ demo: setup  ## from two demo clips to trained policies, rollout videos and a re
 setup-test: setup
 	@$(WITH_VENV) tools/setup-test
 
-test: setup-test check  ## style, types, unit tests, workflow tests (about 10 minutes on 2 cores)
-	@$(WITH_VENV) $(TEST)/python -m pytest -m "not slow"
+test: setup-test check  ## style, types, unit tests, workflow tests (about 8 minutes on 2 cores)
+	@$(WITH_VENV) $(TEST)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: setup-test  ## kills, documented commands, whole runs
 	@$(WITH_VENV) $(TEST)/python -m pytest -m slow
