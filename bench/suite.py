@@ -69,7 +69,7 @@ def describe(take: Any, truth_path: Path) -> dict[str, Any]:
         box = bounding_box(masks[frame])
         if box is not None:
             boxes[label] = {"frame": frame, "box": [int(v) for v in box]}
-        sizes[label] = [round(float(v), 5) for v in truth[f"size_{name}"]]
+        sizes[label] = [round(float(v), 5) for v in truth[f"dimensions_{name}"]]
     return {
         "video": take.video,
         "clip": f"clips/{take.video}{take.suffix}",

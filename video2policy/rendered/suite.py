@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from trimesh.bounds import oriented_bounds
 
 from video2policy.pose import rotation_about
 from video2policy.rendered import motion as motions
@@ -946,6 +947,7 @@ class _Record:
                 f"vertices_{name}": item.thing.mesh.vertices,
                 f"faces_{name}": item.thing.mesh.faces,
                 f"size_{name}": item.thing.size,
+                f"dimensions_{name}": oriented_bounds(item.thing.mesh.vertices)[1],
                 f"class_{name}": item.kind.name,
                 f"symmetry_{name}": item.kind.symmetry,
                 f"container_{name}": item.kind.cavity is not None,
