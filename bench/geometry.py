@@ -130,7 +130,7 @@ def size_error(size: Size, shape: Measured, true: NDArray[Any]) -> float:
 def depth_share(clip: Clip, view: View, depth_scale: float) -> float:
     """d1: the share of the pixels in the objects' boxes whose depth is within `CLOSE` of the truth."""
     right = total = 0
-    for t, image in enumerate(depth_images(view, clip.masks, clip.images)):
+    for t, image in enumerate(depth_images(view, clip.masks, clip.images, clip.labels)):
         inside = np.zeros(image.shape, bool)
         for masks in clip.masks.values():
             box = bounding_box(masks[t])

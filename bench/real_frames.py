@@ -83,7 +83,7 @@ def dexycb(folder: Path) -> None:
             objects[name] = Measured(labels[name], extents, seen.dimensions, seen.extent, seen.iou)
         free, told = find_sizes(objects, {}), find_sizes(objects, true)
         first = next(iter(told.values()))
-        found = next(depth_images(view, masks, images)).astype(float) * first.depth_scale
+        found = next(depth_images(view, masks, images, labels)).astype(float) * first.depth_scale
         print(
             f"lens {lens}: pitch {view.camera.pitch:.1f} +- {view.pitch_uncertainty:.1f}, focal length "
             f"{view.camera.K[0, 0] / K[0, 0] - 1:+.1%} +- {view.focal_uncertainty:.0%}"

@@ -35,7 +35,7 @@ def main(
     if chosen.embedded:
         labels = dict(zip(names, row["labels"], strict=True))
         view = find_view(pictures, loaded, labels, given, scale, lens)
-        images = iter(depth_images(view, loaded, pictures))
+        images = iter(depth_images(view, loaded, pictures, labels))
     else:
         metric = MetricDepth(chosen.module().network(chosen), pictures, loaded, given, scale, lens)
         view, images = metric.view(), metric.images()

@@ -24,6 +24,10 @@ class Perceived:
     shapes: dict[str, Reconstruction]
 
     @property
+    def labels(self) -> dict[str, str]:
+        return {obj: obj.replace("_", " ") for obj in self.masks}
+
+    @property
     def depth_scale(self) -> float:
         """Metres per unit of the view's depth, from the true camera."""
         return float(self.clip.truth["world_from_camera"][2, 3]) / self.view.camera.altitude

@@ -51,7 +51,7 @@ def test_an_object_put_down_is_on_the_table_twice(covered: Perceived):
 
 
 def test_depth_agrees_with_the_rendered_depth(lifted: Perceived):
-    images = list(depth_images(lifted.view, lifted.masks, lifted.images))
+    images = list(depth_images(lifted.view, lifted.masks, lifted.images, lifted.labels))
     truth = lifted.clip.truth["depth"].astype(float)
     scale = lifted.depth_scale
     # in the hand, which hides part of it, only its apparent size tells the distance
@@ -68,7 +68,7 @@ def test_what_is_carried_grows_as_it_comes_nearer(lifted: Perceived):
     """A hand hides part of the box while it carries it."""
     truth, scale = lifted.clip.truth["depth"].astype(float), lifted.depth_scale
     right = total = 0
-    for t, image in enumerate(depth_images(lifted.view, lifted.masks, lifted.images)):
+    for t, image in enumerate(depth_images(lifted.view, lifted.masks, lifted.images, lifted.labels)):
         mask = lifted.masks["red_box"][t]
         right += int((np.abs(image[mask].astype(float) * scale / truth[t][mask] - 1) < 0.1).sum())
         total += int(mask.sum())
@@ -76,7 +76,7 @@ def test_what_is_carried_grows_as_it_comes_nearer(lifted: Perceived):
 
 
 def test_the_hand_is_as_far_as_what_it_holds(lifted: Perceived):
-    images = list(depth_images(lifted.view, lifted.masks, lifted.images))
+    images = list(depth_images(lifted.view, lifted.masks, lifted.images, lifted.labels))
     t = len(images) - 1
     truth, scale = lifted.clip.truth["depth"][t].astype(float), lifted.depth_scale
     rows, columns = np.nonzero(lifted.masks["red_box"][t])

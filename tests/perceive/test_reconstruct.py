@@ -11,7 +11,6 @@ from video2policy.mask import iou
 from video2policy.mesh import Solid
 from video2policy.perceive.contact import Contact, Run
 from video2policy.perceive.reconstruct import (
-    choose,
     frame_scores,
     inflate_standing,
     opening_of,
@@ -20,7 +19,7 @@ from video2policy.perceive.reconstruct import (
     solid_from_json,
 )
 from video2policy.perceive.silhouette import opened, outline
-from video2policy.perceive.solid import Fit, fit_solid, is_cube, named_kind
+from video2policy.perceive.solid import Fit, choose, fit_solid, is_cube, named_kind
 from video2policy.perceive.verdict import Rejected
 
 

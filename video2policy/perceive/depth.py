@@ -15,9 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from video2policy import mesh as meshes
+from video2policy import pose
 from video2policy.camera import FOCAL_UNCERTAINTY, Camera, intrinsics, rotation_from_pitch
+from video2policy.mask import largest_component
 from video2policy.perceive.contact import MAX_GROWTH, Contact, Images, bottom_of, contact_from, motion
 from video2policy.perceive.pitch import PRIOR_PITCH, background, find_focal, find_pitch
+from video2policy.perceive.solid import choose, fits_of
 from video2policy.perceive.verdict import Rejected
 
 Array = NDArray[np.float64]
@@ -32,8 +36,11 @@ METHOD = "table plane"
 FIRST_DISTANCE = 0.6
 """Metres from the camera to the first object, an arm's length; relative uncertainty about .4."""
 
-UPRIGHT = (0.7, 1.1)
-"""Limits of the depth of an upright object's parts, as shares of its foot's."""
+RELIEF = (0.7, 1.5)
+"""Limits of the depth of an object's parts, as shares of its foot's.
+
+The top of what stands is nearer where the camera looks down, the far end of what lies is farther.
+"""
 
 CHANGED = 25.0
 """Grey values by which what is in front differs from the background; shadows differ less."""
@@ -222,17 +229,60 @@ def standing_depth(camera: Camera, foot: tuple[float, float], depth: float, mask
     rays = camera.rays(np.column_stack([columns, rows]) + 0.5)
     towards = rays @ facing
     plane = depth * float(camera.rays(foot)[0] @ facing) / np.where(towards > 0.05, towards, np.inf)
-    return np.asarray(np.clip(plane, *(depth * np.array(UPRIGHT))), dtype=float)
+    return np.asarray(np.clip(plane, *(depth * np.array(RELIEF))), dtype=float)
 
 
-def depth_images(view: View, masks: Mapping[str, Masks], frames: Images) -> Iterator[NDArray[np.float16]]:
-    """Depth (height, width) of every frame: the table, and each object at its own depth.
+def relief(
+    camera: Camera, contact: Contact, masks: Masks, others: Masks, label: str
+) -> NDArray[np.float64] | None:
+    """How an object's depth varies over its mask: c (3,), its foot's depth times `box_places` @ c.
+
+    From the solid that explains its outline where it stands longest, `others` (n, H, W) being the other
+    objects' masks. None where it never stands or no solid explains it.
+    """
+    runs = contact.table_runs
+    if not runs:
+        return None
+    frame = max(runs, key=lambda run: run.stop - run.start).frame
+    whole = largest_component(masks[frame])
+    fit = choose(fits_of(whole, others[frame], camera, 0.0, label), label)
+    if fit is None:
+        return None
+    rows, columns = np.nonzero(whole)
+    camera_from_solid = camera.camera_from_table @ fit.table_from_object
+    points, hit = meshes.cast(
+        fit.solid.mesh(), camera.K, camera_from_solid, np.column_stack([columns, rows]) + 0.5
+    )
+    foot = float(pose.apply(camera.camera_from_table, camera.on_plane(bottom_of(whole)))[0, 2])
+    shares = pose.apply(camera_from_solid, points[hit])[:, 2] / foot
+    return np.asarray(np.linalg.lstsq(box_places(whole)[hit], shares, rcond=None)[0], dtype=float)
+
+
+def box_places(mask: NDArray[np.bool_]) -> Array:
+    """1, share of the way across and share of the way up the mask's box, for its pixels (k, 3) in the order
+    of np.nonzero."""
+    rows, columns = np.nonzero(mask)
+    wide, high = max(int(np.ptp(columns)), 1), max(int(np.ptp(rows)), 1)
+    return np.column_stack(
+        [np.ones(len(rows)), (columns - columns.min()) / wide - 0.5, (rows.max() - rows) / high]
+    )
+
+
+def depth_images(
+    view: View, masks: Mapping[str, Masks], frames: Images, labels: Mapping[str, str]
+) -> Iterator[NDArray[np.float16]]:
+    """Depth (height, width) of every frame: the table, and each object, called `labels[name]`, at its own.
 
     What else is in front of the background, hands above all, is put at the depth of the nearest object.
     """
     camera = view.camera
     plane = camera.plane_depth(FAR * FIRST_DISTANCE)
     depths = {name: object_depth(camera, view.contacts[name]) for name in masks}
+    everything = np.sum([item.astype(np.uint8) for item in masks.values()], axis=0)
+    reliefs = {
+        name: relief(camera, view.contacts[name], item, everything - item > 0, labels[name])
+        for name, item in masks.items()
+    }
     still = smooth(background(frames))
     for t in range(len(next(iter(masks.values())))):
         image = plane.copy()
@@ -240,7 +290,11 @@ def depth_images(view: View, masks: Mapping[str, Masks], frames: Images) -> Iter
         for name, item in masks.items():
             if np.isfinite(depths[name][t]):
                 depth = float(depths[name][t])
-                image[item[t]] = standing_depth(camera, bottom_of(item[t]), depth, item[t])
+                slope = reliefs[name]
+                if slope is None:
+                    image[item[t]] = standing_depth(camera, bottom_of(item[t]), depth, item[t])
+                else:
+                    image[item[t]] = depth * np.clip(box_places(item[t]) @ slope, *RELIEF)
                 known |= item[t]
         if known.any():
             moving = (np.abs(smooth(frames[t]) - still).max(axis=-1) > CHANGED) & ~known

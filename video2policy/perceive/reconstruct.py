@@ -8,7 +8,7 @@ tracks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,19 +24,8 @@ from video2policy.mask import contact_sheet, draw_mask, iou, largest_component
 from video2policy.mesh import Opening, Solid
 from video2policy.perceive.contact import MIN_AREA, Contact, Images, to_grey, touches_border
 from video2policy.perceive.depth import STEEP
-from video2policy.perceive.silhouette import opened, outline
-from video2policy.perceive.solid import (
-    MIN_IOU,
-    NAME_BONUS,
-    NAMED_IOU,
-    THIN,
-    WORDS,
-    Fit,
-    fit_solid,
-    is_cube,
-    named_kind,
-    words,
-)
+from video2policy.perceive.silhouette import opened
+from video2policy.perceive.solid import THIN, choose, fits_of, words
 from video2policy.perceive.verdict import Rejected
 
 Array = NDArray[np.float64]
@@ -164,22 +153,6 @@ def opening_of(label: str, solid: Solid, family: str, role: str | None) -> Openi
         return "none"
     # Cups are wider at the rim; one that is much wider below stands on it.
     return "down" if solid.kind == "frustum" and solid.size[0] > 1.12 * solid.size[1] else "up"
-
-
-def choose(fits: Sequence[Fit], label: str, hollow: bool = False) -> Fit | None:
-    """The fit that explains the silhouette best, the suggested kind preferred; None if none does.
-
-    What must be `hollow` gets the best box or frustum however it fits: without a cavity nothing goes in.
-    """
-    suggested = named_kind(label)
-
-    def merit(fit: Fit) -> float:
-        return fit.iou + (NAME_BONUS if fit.solid.kind == suggested else 0.0)
-
-    if hollow:
-        return max((fit for fit in fits if fit.solid.kind != "sphere"), key=merit, default=None)
-    good = [fit for fit in fits if fit.iou >= (NAMED_IOU if fit.solid.kind == suggested else MIN_IOU)]
-    return max(good, key=merit) if good else None
 
 
 # -------------------------------------------------------------------------------------------- inflation
@@ -321,18 +294,6 @@ def best_frames(scores: Array, contact: Contact) -> list[int]:
     for run in sorted(contact.runs, key=lambda run: run.start - run.stop)[:3]:
         found.add(run.start + int(np.argmax(scores[run.start : run.stop])))
     return sorted((t for t in found if scores[t] > 0), key=lambda t: -scores[t])
-
-
-def fits_of(whole: Mask, others: Mask, camera: Camera, base: float, label: str) -> list[Fit]:
-    """Every kind of solid, fitted to the mask."""
-    fits = []
-    for kind in WORDS:
-        mask = opened(whole, THIN[kind])
-        seen = outline(mask, others)
-        fit = fit_solid(kind, seen, mask, camera, base, is_cube(label)) if seen is not None else None
-        if fit is not None:
-            fits.append(fit)
-    return fits
 
 
 def _dimensions(mesh: trimesh.Trimesh, solid: Solid | None, mask: Mask, thin: float, label: str) -> Array:

@@ -27,6 +27,13 @@ Array = NDArray[np.float64]
 FIT = 0.05
 """Relative uncertainty of an object's size in units of another's, when both stand on the table."""
 
+MISFIT = 1.4
+"""Its growth with the share of the silhouette that the mesh misses.
+
+Over the suite's seeds 0 to 2 the sizes of what had an overlap of .87 to .90 (a mouse or a toy car as a box)
+were off by .17, those at .97 by .03.
+"""
+
 DISTANCE_UNCERTAINTY = 0.4
 """Relative uncertainty of the prior distance from camera to first object (perceive/depth.py)."""
 
@@ -290,7 +297,11 @@ def find_sizes(
     }
     if scales:
         evidence = [
-            Evidence(f"the given size of {objects[name].label}", scale / objects[name].extent, fit)
+            Evidence(
+                f"the given size of {objects[name].label}",
+                scale / objects[name].extent,
+                float(np.hypot(fit, MISFIT * (1 - objects[name].fit))),
+            )
             for name, scale in scales.items()
         ]
         method, source = "other object", f"the given size of {', '.join(objects[n].label for n in scales)}"

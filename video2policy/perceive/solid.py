@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from video2policy import pose
 from video2policy.camera import Camera
 from video2policy.mask import iou
 from video2policy.mesh import Kind, Solid
-from video2policy.perceive.silhouette import Outline, support
+from video2policy.perceive.silhouette import Outline, opened, outline, support
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -24,6 +26,13 @@ THIN: dict[Kind, float] = {"box": 0.07, "frustum": 0.14, "sphere": 0.14}
 
 MAX_BEVEL = 0.25
 """Edges may be rounded by this share of the shortest length; unseen, that would make a can 5% too low."""
+
+STARTS: dict[Kind, tuple[tuple[float, ...], ...]] = {
+    "box": ((0.0, 0.0, 0.0),),
+    "frustum": ((0.0, 0.0, 0.0), (-0.5, 0.0, -0.7), (-0.3, 0.0, -1.8)),
+    "sphere": ((0.0,),),
+}
+"""Logarithms of the lengths that a fit starts from, over the silhouette's width: a cup, a bowl, a plate."""
 
 INDEPENDENT = 6 / 48
 """Share of an outline's directions that err independently of each other."""
@@ -41,8 +50,10 @@ NAME_BONUS = 0.15
 
 EQUAL_SIGMA = 0.35
 TAPER_SIGMA = 0.2
+FLAT_SIGMA = 1.0
 CUBE_SIGMA = 0.05
-"""Prior spread of the logarithm of a box's side ratios, of a frustum's taper, and of what is called a cube.
+"""Prior spread of the logarithm of a box's side ratios, of a frustum's taper and of its height over its
+width, and of the side ratios of what is called a cube.
 """
 
 CUBES = frozenset(["cube", "dice", "die"])
@@ -127,7 +138,7 @@ def fit_solid(
     def errors(values: Array) -> Array:
         pixels = camera.project(_place(kind, values, base)[2])
         if not np.isfinite(pixels).all():
-            return np.full(int(free.sum()) + (4 if kind == "box" else 2), 10.0)
+            return np.full(int(free.sum()) + {"box": 4, "frustum": 3, "sphere": 2}[kind], 10.0)
         image = (support(pixels, seen.along[free]) - seen.reach[free]) / seen.diameter
         lengths = values[4:]
         prior = [0.0]
@@ -141,20 +152,22 @@ def fit_solid(
             ]
             prior = [value / spread for value in prior]
         elif kind == "frustum":
-            prior = [(lengths[0] - lengths[1]) / TAPER_SIGMA]
+            prior = [(lengths[0] - lengths[1]) / TAPER_SIGMA, (lengths[2] - lengths[1]) / FLAT_SIGMA]
         sharp = (0.8 if kind == "box" else 0.4) * (values[3] + 3)
         # An outline's directions do not err independently; the priors must not drown in their number.
         return np.concatenate([image, SIGMA * INDEPENDENT**-0.5 * np.array(prior), [SIGMA * sharp]])
 
     best = None
-    for turn in (0.0, 0.4, 0.8, 1.2) if kind == "box" else (0.0,):
-        middle = front[:2] + forward * width / 2
-        start = np.array([*middle, turn, -3.0, *np.log([width] * (1 if kind == "sphere" else 3))])
+    middle = front[:2] + forward * width / 2
+    for turn, lengths in product((0.0, 0.4, 0.8, 1.2) if kind == "box" else (0.0,), STARTS[kind]):
+        start = np.array([*middle, turn, -3.0, *(np.log(width) + np.array(lengths))])
         # soft_l1 keeps the directions that an unseen occluder cut from pulling the rest along
         found = least_squares(errors, start, loss="soft_l1", f_scale=SIGMA, max_nfev=60, x_scale="jac")
-        if best is None or found.cost < best.cost:
+        possible = np.isfinite(found.x).all() and np.abs(found.x[4:] - np.log(width)).max() <= 3
+        if possible and (best is None or found.cost < best.cost):
             best = found
-    assert best is not None
+    if best is None:
+        return None
     values = best.x.copy()
     if kind == "box":  # the same box with its x axis within 45 degrees of the world's
         quarter = int(np.round(values[2] / (np.pi / 2)))
@@ -163,11 +176,37 @@ def fit_solid(
             values[4], values[5] = values[5], values[4]
     else:
         values[2] = 0.0
-    if not np.isfinite(values).all() or np.abs(values[4:] - np.log(width)).max() > 3:
-        return None
     solid, table_from_object, points = _place(kind, values, base)
     drawn = meshes.hull_silhouette(points, camera.K, camera.camera_from_table, mask.shape)
     return Fit(solid, table_from_object, iou(drawn, mask), float(best.cost) / SIGMA**2)
+
+
+def fits_of(whole: Mask, others: Mask, camera: Camera, base: float, label: str) -> list[Fit]:
+    """Every kind of solid, fitted to the mask."""
+    fits = []
+    for kind in WORDS:
+        mask = opened(whole, THIN[kind])
+        seen = outline(mask, others)
+        fit = fit_solid(kind, seen, mask, camera, base, is_cube(label)) if seen is not None else None
+        if fit is not None:
+            fits.append(fit)
+    return fits
+
+
+def choose(fits: Sequence[Fit], label: str, hollow: bool = False) -> Fit | None:
+    """The fit that explains the silhouette best, the suggested kind preferred; None if none does.
+
+    What must be `hollow` gets the best box or frustum however it fits: without a cavity nothing goes in.
+    """
+    suggested = named_kind(label)
+
+    def merit(fit: Fit) -> float:
+        return fit.iou + (NAME_BONUS if fit.solid.kind == suggested else 0.0)
+
+    if hollow:
+        return max((fit for fit in fits if fit.solid.kind != "sphere"), key=merit, default=None)
+    good = [fit for fit in fits if fit.iou >= (NAMED_IOU if fit.solid.kind == suggested else MIN_IOU)]
+    return max(good, key=merit) if good else None
 
 
 def is_cube(label: str) -> bool:
