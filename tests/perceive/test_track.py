@@ -150,6 +150,48 @@ def test_a_hand_in_front_does_not_push_the_object_away():
     assert np.linalg.norm(found.camera_from_object[7][:3, 3] - poses[7][:3, 3]) < 0.012
 
 
+def resting(back: int) -> tuple[Tracker, list[np.ndarray], list[np.ndarray]]:
+    """A box at rest for six frames, half hidden for four, and again for six where it was in frame `back`."""
+    tracker, images, poses = still_life(texture=True)
+    order = [0] * 10 + [back] * 6
+    masks, frames = tracker.masks[order].copy(), [images[k].copy() for k in order]
+    columns = np.flatnonzero(masks[0].any(axis=0))
+    cut = columns[len(columns) // 2]
+    for t in range(6, 10):
+        masks[t][:, cut:] = False
+        frames[t][:, cut:] = 90
+    both = Tracker(tracker.mesh, tracker.camera, masks, np.zeros_like(masks), [(0, 6), (10, 16)])
+    return both, frames, [poses[k] for k in order]
+
+
+def test_what_stays_in_its_place_behind_something_keeps_its_pose():
+    tracker, frames, poses = resting(back=0)
+    assert tracker.rests(frames) == [(0, 16)]
+    found = tracker.run(frames, 0, poses[0])
+    for t in (7, 9, 15):
+        assert np.linalg.norm(found.camera_from_object[t][:3, 3] - poses[t][:3, 3]) < 0.003
+
+
+def test_what_came_to_rest_elsewhere_has_another_pose():
+    tracker, frames, poses = resting(back=2)
+    assert tracker.rests(frames) == [(0, 6), (10, 16)]
+    found = tracker.run(frames, 0, poses[0])
+    moved = found.camera_from_object[15][:3, 3] - found.camera_from_object[0][:3, 3]
+    assert np.linalg.norm(moved) == pytest.approx(0.016, abs=0.008)
+
+
+def test_a_lost_object_is_found_again_where_it_stands():
+    tracker, images, poses = still_life(texture=False)
+    at_rest = Tracker(tracker.mesh, tracker.camera, tracker.masks, tracker.others, [(7, 8)])
+    upright = tracker.camera.rotation @ poses[0][:3, :3]
+    astray = poses[0].copy()
+    astray[:3, 3] += [0.1, -0.08, 0.2]
+    outline = at_rest.outline_of(7)
+    assert at_rest.confidence(7, astray, 0) < 0.1
+    found = at_rest.register(7, astray, outline, upright)
+    assert np.linalg.norm(found[:3, 3] - poses[7][:3, 3]) < 0.012
+
+
 def test_features_stay_on_the_object():
     tracker, images, poses = still_life(texture=True)
     grey = cv2.cvtColor(images[0], cv2.COLOR_RGB2GRAY)

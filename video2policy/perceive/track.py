@@ -20,7 +20,7 @@ from video2policy import mesh as meshes
 from video2policy import pose
 from video2policy.camera import Camera
 from video2policy.mask import contact_sheet, iou, largest_component
-from video2policy.perceive.contact import FLOW, MIN_AREA, Contact, Images, to_grey
+from video2policy.perceive.contact import FLOW, MIN_AREA, Contact, Images, bottom_of, to_grey
 from video2policy.perceive.silhouette import Outline, opened, outline, support
 
 Array = NDArray[np.float64]
@@ -50,6 +50,12 @@ MIN_SIDE = 640
 
 CONFIDENT = 0.3
 """A pose below this confidence is lost."""
+
+LOST = 0.5
+"""Below this confidence the pose is looked for anew."""
+
+SAME_LOOK = 25.0
+"""Grey values by which nine tenths of the pixels at an object that stayed in its place differ at most."""
 
 NEAR_TABLE = 0.012
 MAX_TILT = 15.0
@@ -292,13 +298,12 @@ class Tracker:
                 mask = self.masks[t]
                 features, flow = self.follow(before, after, mask, features)
                 guess = self.guess(last, seen, now, features, flow)
-                pose_now, error = self.solve(guess, features, now, last, None, weight)
-                low, tilt = self.stance(pose_now, upright)
-                near = abs(low) < min(NEAR_TABLE, 0.25 * self.height)
-                if tilt < MAX_TILT and (near or self.standing[t]):
-                    on_table, worse = self.solve(pose_now, features, now, last, upright, weight)
-                    if self.standing[t] or worse < 1.2 * error + 0.1:
-                        pose_now = on_table
+                pose_now = self.step(t, guess, features, now, last, upright, weight)
+                sure = self.confidence(t, pose_now, len(features))
+                if sure < LOST:
+                    again = self.register(t, last, now, upright)
+                    if again is not None and self.confidence(t, again, 0) > sure:
+                        pose_now, features = again, Features()
                 gap = np.linalg.norm(
                     meshes.project(features.points, self.camera.K, pose_now) - features.pixels, axis=1
                 )
@@ -309,10 +314,51 @@ class Tracker:
                     features = self.seed(after, mask, pose_now, features)
                 last, before, seen = pose_now, after, now
                 weight = self.hidden(last, now)
-        self._steady(poses, confidence)
+        self._steady(poses, confidence, frames)
         textured = float(np.median([k for k, p in zip(used, poses, strict=True) if p is not None]))
         method = "features, outline and table" if textured >= 10 else "outline and table"
         return Tracked(poses, confidence, used, method)
+
+    def step(
+        self,
+        t: int,
+        guess: Array,
+        features: Features,
+        now: Outline,
+        last: Array,
+        upright: Array,
+        weight: Array | None,
+    ) -> Array:
+        """Pose in frame t from a guess: free, or held to the table where it stands or seems to."""
+        free, error = self.solve(guess, features, now, last, None, weight)
+        low, tilt = self.stance(free, upright)
+        near = abs(low) < min(NEAR_TABLE, 0.25 * self.height)
+        if tilt < MAX_TILT and (near or self.standing[t]):
+            on_table, worse = self.solve(free, features, now, last, upright, weight)
+            if self.standing[t] or worse < 1.2 * error + 0.1:
+                return on_table
+        return free
+
+    def register(self, t: int, last: Array, now: Outline, upright: Array) -> Array | None:
+        """The surest pose in frame t found without features, after a loss; None where nothing is sure.
+
+        From the last pose moved to the mask, and, at rest, from standing on the mask's lowest point.
+        """
+        focal = np.array([self.camera.K[0, 0], self.camera.K[1, 1]])
+        seen_at = meshes.project(last[None, :3, 3], self.camera.K, np.eye(4))[0]
+        moved = last.copy()
+        moved[:2, 3] += (now.centre - seen_at) * last[2, 3] / focal
+        starts = [moved] if np.isfinite(moved).all() else []
+        if self.standing[t]:
+            foot = self.camera.on_plane(bottom_of(self.masks[t]))[0]
+            if np.isfinite(foot).all():
+                ahead = self.camera.rotation[:, 2] * [1, 1, 0]
+                foot = foot + ahead / np.linalg.norm(ahead) * np.ptp(self.hull[:, :2], axis=0).mean() / 2
+                lowest = float((self.hull @ upright.T)[:, 2].min())
+                stood = pose.transform(upright, [foot[0], foot[1], -lowest])
+                starts.append(self.camera.camera_from_table @ stood)
+        found = [self.step(t, start, Features(), now, start, upright, None) for start in starts]
+        return max(found, key=lambda matrix: self.confidence(t, matrix, 0), default=None)
 
     def stance(self, camera_from_object: Array, upright: Array) -> tuple[float, float]:
         """Height of the lowest point over the table (metres), and tilt from `upright` (degrees)."""
@@ -321,9 +367,12 @@ class Tracker:
         cosine = float(table_from_object[2, :3] @ upright[2])
         return low, float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
 
-    def _steady(self, poses: list[Array | None], confidence: list[float]) -> None:
-        """Give every run on the table one pose, the median of its surer half: it does not move meanwhile."""
-        for start, stop in self.runs:
+    def _steady(self, poses: list[Array | None], confidence: list[float], frames: Images) -> None:
+        """Give every run on the table one pose, the median of its surer half: it does not move meanwhile.
+
+        Runs between which it did not move either, and what something in front hides in between, are one.
+        """
+        for start, stop in self.rests(frames):
             known = [t for t in range(start, stop) if poses[t] is not None]
             if not known:
                 continue
@@ -333,6 +382,32 @@ class Tracker:
             middle = pose.median_transform([matrix for t in chosen if (matrix := poses[t]) is not None])
             for t in known:
                 poses[t] = middle
+
+    def rests(self, frames: Images) -> list[tuple[int, int]]:
+        """The runs, those joined between which the object stayed in its place: the pictures agree there."""
+        joined: list[tuple[int, int]] = []
+        for run in sorted(self.runs):
+            if joined and self.stayed(frames, joined[-1], run):
+                joined[-1] = (joined[-1][0], run[1])
+            else:
+                joined.append(run)
+        return joined
+
+    def stayed(self, frames: Images, first: tuple[int, int], second: tuple[int, int]) -> bool:
+        """Whether the object looks the same, where it is, in two runs, and is nowhere else in between."""
+        a, b = (
+            start + int(self.masks[start:stop].sum(axis=(1, 2)).argmax()) for start, stop in (first, second)
+        )
+        ring = np.ones((7, 7), np.uint8)
+        place = cv2.dilate((self.masks[a] | self.masks[b]).astype(np.uint8), ring).astype(bool)
+        between = self.masks[first[1] : second[0]]
+        if (between & ~place).sum() > 0.1 * between.sum():
+            return False
+        clear = place & ~(self.others[a] | self.others[b])
+        if clear.sum() < 0.5 * place.sum():
+            return False
+        old, new = (cv2.GaussianBlur(frames[t], (0, 0), 1.5).astype(float) for t in (a, b))
+        return float(np.percentile(np.abs(old - new).max(axis=2)[clear], 90)) < SAME_LOOK
 
 
 def overlay(frames: Images, result: Tracked, camera: Camera, length: float, count: int = 8) -> Image:
