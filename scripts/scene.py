@@ -2,12 +2,14 @@
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from scripts.stage import Input, Output, stage
 from video2policy.perceive.verdict import Rejected, Verdict
 from video2policy.scene import ObjectFiles, SceneClip, SceneTask, assemble, rejected
+from video2policy.shown import shown
 
 log = logging.getLogger("video2policy")
 
@@ -58,6 +60,10 @@ def main(
             )
         ]
         result = assemble(row["video"], task, clip, json.loads(camera_json.read_text()), files, gates)
+        gates.append(shown(result))
+        if gates[-1].reason is not None:
+            raise Rejected(gates[-1].reason)
+        result = replace(result, gates=gates)
     except Rejected as error:
         result = rejected(row["video"], task, clip, gates, error.reason)
     result.save(scene)

@@ -181,7 +181,7 @@ def test_what_came_to_rest_elsewhere_has_another_pose():
 
 
 def test_a_lost_object_is_found_again_where_it_stands():
-    tracker, images, poses = still_life(texture=False)
+    tracker, _, poses = still_life(texture=False)
     at_rest = Tracker(tracker.mesh, tracker.camera, tracker.masks, tracker.others, [(7, 8)])
     upright = tracker.camera.rotation @ poses[0][:3, :3]
     astray = poses[0].copy()

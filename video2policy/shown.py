@@ -1,0 +1,187 @@
+"""Whether the poses of a clip show what its caption says: the last gate before a task is written.
+
+What was found or followed wrongly hardly ever ends up where the caption wants it. The conditions are loose
+and in units of the objects' own sizes, for sizes and distances may be off by a fifth; what counts as success
+in training is decided elsewhere (video2policy.author, video2policy.evaluate.judges).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from video2policy.perceive.verdict import Verdict
+from video2policy.scene import CONFIDENT, Scene, SceneObject
+
+Array = NDArray[np.float64]
+
+MOVED = 0.3
+"""An object moved when it went this share of its longest side."""
+
+RISE = 0.3
+"""It was lifted when its centre rose by this share of its height."""
+
+BESIDE = 1.0
+"""Things are next to each other with a gap of at most this share of their summed radii, or `NEAR` metres."""
+
+NEAR = 0.05
+OVER = 0.75
+"""A thing is in or under another with its centre within this share of the other's radius and half its own."""
+
+CLOSER = 0.9
+"""It came closer when the gap between the centres shrank to this share."""
+
+
+@dataclass(frozen=True)
+class Ends:
+    """First and last places of the object that acts, `a`, and of the one it is related to, `b`, if any."""
+
+    a: SceneObject
+    b: SceneObject | None = None
+
+    @property
+    def step(self) -> Array:
+        """Way of `a` (3,), metres: x away from the camera, y to the left, z up."""
+        return np.subtract(self.a.last.pos, self.a.first.pos)
+
+    @property
+    def longest(self) -> float:
+        return max(self.a.size)
+
+    @cached_property
+    def rise(self) -> float:
+        """Highest that the centre of `a` was over its first place, metres, a few frames that err left out."""
+        heights = [
+            matrix[2][3]
+            for matrix, sure in zip(self.a.world_from_object, self.a.confidence, strict=True)
+            if matrix is not None and sure >= CONFIDENT
+        ]
+        return float(np.percentile(heights, 90)) - self.a.first.pos[2] if heights else 0.0
+
+    @property
+    def moved(self) -> bool:
+        return float(np.linalg.norm(self.step)) >= MOVED * self.longest
+
+    @property
+    def other(self) -> SceneObject:
+        assert self.b is not None, "the family has two roles"
+        return self.b
+
+    def apart(self, at: str) -> float:
+        """Horizontal distance of the centres `at` "first" or "last", metres."""
+        a, b = getattr(self.a, at).pos, getattr(self.other, at).pos
+        return float(np.hypot(a[0] - b[0], a[1] - b[1]))
+
+    @property
+    def beside(self) -> float:
+        """Largest distance of the centres at which they are next to each other, metres."""
+        radii = _radius(self.a) + _radius(self.other)
+        return radii + max(BESIDE * radii, NEAR)
+
+
+def _radius(item: SceneObject) -> float:
+    return float(np.mean(item.size[:2])) / 2
+
+
+def _aside(ends: Ends, sign: int) -> str | None:
+    way = sign * ends.step[1]
+    if way >= MOVED * ends.longest and way >= 0.5 * abs(ends.step[0]):
+        return None
+    side = "left" if sign > 0 else "right"
+    return f"went {_cm(way)} to the {side} and {_cm(abs(ends.step[0]))} along the line of sight"
+
+
+def _next(ends: Ends) -> str | None:
+    if not ends.moved:
+        return _stayed(ends)
+    if ends.apart("last") > ends.beside:
+        return f"ends {_cm(ends.apart('last'))} from {ends.other.label}, centre to centre"
+    return None
+
+
+def _front(ends: Ends) -> str | None:
+    if not ends.moved:
+        return _stayed(ends)
+    ahead = ends.other.last.pos[0] - ends.a.last.pos[0]
+    if ahead <= 0:
+        return f"ends {_cm(-ahead)} behind {ends.other.label}"
+    return f"ends {_cm(ahead)} before {ends.other.label}" if ahead > 2 * ends.beside else None
+
+
+def _closer(ends: Ends) -> str | None:
+    if ends.apart("last") <= CLOSER * ends.apart("first"):
+        return None
+    return (
+        f"is {_cm(ends.apart('last'))} from {ends.other.label} at last, {_cm(ends.apart('first'))} at first"
+    )
+
+
+def _meet(ends: Ends, outer: SceneObject, inner: SceneObject) -> str | None:
+    """Over or into: the centres meet."""
+    if not ends.moved:
+        return _stayed(ends)
+    if ends.apart("last") > OVER * max(outer.size[:2]) / 2 + _radius(inner) / 2:
+        return f"ends {_cm(ends.apart('last'))} from {ends.other.label}, centre to centre"
+    return None
+
+
+def _lifted(ends: Ends) -> str | None:
+    if ends.rise >= RISE * ends.a.size[2]:
+        return None
+    return f"rises by {_cm(ends.rise)} and is {_cm(ends.a.size[2])} high"
+
+
+def _away(ends: Ends) -> str | None:
+    return None if ends.moved else _stayed(ends)
+
+
+def _stayed(ends: Ends) -> str:
+    return f"moves by {_cm(float(np.linalg.norm(ends.step)))} and is {_cm(ends.longest)} long"
+
+
+def _cm(metres: float) -> str:
+    return f"{100 * metres:.1f} cm"
+
+
+SHOWN: Mapping[str, Callable[[Ends], str | None]] = {
+    "lift": _lifted,
+    "push_left": lambda ends: _aside(ends, 1),
+    "push_right": lambda ends: _aside(ends, -1),
+    "put_next": _next,
+    "drop_next": _next,
+    "put_front": _front,
+    "drop_front": _front,
+    "move_closer": _closer,
+    "cover": lambda ends: _meet(ends, ends.a, ends.other),
+    "uncover": _away,
+    "put_into": lambda ends: _meet(ends, ends.other, ends.a),
+    "drop_into": lambda ends: _meet(ends, ends.other, ends.a),
+}
+"""By family: what `a` did instead, as the end of a sentence; None where it did what the caption says."""
+
+
+def shown(scene: Scene) -> Verdict:
+    """Whether first and last poses are what the caption says. A family that has no condition passes."""
+    method = "relation of the first and last poses"
+    condition = SHOWN.get(scene.task.family)
+    if condition is None:
+        return Verdict(
+            "caption", True, "none", 0.5, better=f"no condition for the family {scene.task.family}"
+        )
+    roles = scene.task.roles
+    ends = Ends(scene.object(roles["a"]), scene.object(roles["b"]) if "b" in roles else None)
+    instead = condition(ends)
+    if instead is None:
+        return Verdict("caption", True, method, 1.0)
+    return Verdict(
+        "caption",
+        False,
+        method,
+        0.0,
+        f'the clip is called "{scene.task.caption}", but {ends.a.label} {instead}: look at objects.png and '
+        "give boxes or points in the sheet if something else was found, or correct the caption",
+    )
