@@ -12,6 +12,7 @@ from video2policy.mask import (
     iou,
     largest_component,
     load_masks,
+    main_components,
     mask_sheet,
     save_masks,
     write_image,
@@ -77,3 +78,18 @@ def test_drawing_marks_the_mask_only(tmp_path) -> None:
     assert contact_sheet([image] * 3, ["a", "b", "c"], columns=2, width=80).shape == (120, 160, 3)
     write_image(tmp_path / "sheet.png", sheet)
     assert cv2.imread(str(tmp_path / "sheet.png")).shape == sheet.shape
+
+
+def test_what_a_finger_splits_stays_together_and_specks_do_not() -> None:
+    mask = np.zeros((20, 40), bool)
+    mask[5:15, 5:15] = mask[5:15, 18:22] = mask[0, 38:] = True
+    kept = main_components(mask)
+    assert kept[10, 10] and kept[10, 20] and not kept[0, 39]
+    assert not main_components(np.zeros((3, 3), bool)).any()
+
+
+@given(masks)
+def test_the_main_parts_hold_the_largest(stack) -> None:
+    kept = main_components(stack[0])
+    assert not (kept & ~stack[0]).any()
+    assert not (largest_component(stack[0]) & ~kept).any()

@@ -48,6 +48,14 @@ def area(mask: Mask) -> int:
     return int(np.count_nonzero(mask))
 
 
+def main_components(mask: Mask, share: float = 0.12) -> Mask:
+    """The connected parts of at least `share` of the largest one's area: a finger may split an object."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    areas = stats[:, cv2.CC_STAT_AREA].copy()
+    areas[0] = 0
+    return np.asarray(np.isin(labels, np.flatnonzero(areas >= max(1.0, share * areas.max()))), dtype=bool)
+
+
 def largest_component(mask: Mask) -> Mask:
     """The largest 8-connected component; empty for an empty mask."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)

@@ -15,6 +15,7 @@ from video2policy.perceive.track import (
     Tracker,
     complaint,
     metric_poses,
+    occluders,
     overlay,
     track,
 )
@@ -190,6 +191,20 @@ def test_a_lost_object_is_found_again_where_it_stands():
     assert at_rest.confidence(7, astray, 0) < 0.1
     found = at_rest.register(7, astray, outline, upright)
     assert np.linalg.norm(found[:3, 3] - poses[7][:3, 3]) < 0.012
+
+
+def test_a_hand_is_an_occluder_a_shadow_and_the_table_behind_the_object_are_not():
+    tracker, images, _ = still_life(texture=True)
+    table = np.array([120, 90, 60], np.uint8)
+    frames = [
+        np.where(mask[..., None], image, table) for mask, image in zip(tracker.masks, images, strict=True)
+    ]
+    frames[5][20:60, 200:240] = [210, 160, 140]
+    frames[5][180:220, 200:240] = (0.6 * table).astype(np.uint8)
+    found = occluders(frames, tracker.masks, tracker.others)
+    assert found[5, 25:55, 205:235].all()
+    found[5, 16:64, 196:244] = False
+    assert found.mean() < 0.002
 
 
 def test_features_stay_on_the_object():

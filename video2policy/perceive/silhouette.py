@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from video2policy.mask import largest_component
+from video2policy.mask import largest_component, main_components
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -68,16 +68,16 @@ def opened(mask: Mask, share: float) -> Mask:
 
 
 def outline(mask: Mask, others: Mask | None = None, border: int = 2, reach: float = 4.0) -> Outline | None:
-    """The outline of a mask's largest part; None for a mask of fewer than 9 pixels.
+    """The outline of a mask's large parts together; None for a mask of fewer than 9 pixels.
 
     A direction is not free where the mask meets the frame's border, or another object's mask within `reach`
     pixels.
     """
-    part = largest_component(mask)
+    part = main_components(mask)
     contours, _ = cv2.findContours(part.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     if part.sum() < 9 or not contours:
         return None
-    edge = max(contours, key=len)[:, 0].astype(float)
+    edge = np.concatenate(contours)[:, 0].astype(float)
     along = directions()
     far = (edge @ along.T).argmax(axis=0)
     touch = edge[far]

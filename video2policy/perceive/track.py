@@ -57,6 +57,15 @@ LOST = 0.5
 SAME_LOOK = 25.0
 """Grey values by which nine tenths of the pixels at an object that stayed in its place differ at most."""
 
+BACKGROUND_FRAMES = 25
+"""So many frames, spread over the clip, show the background between them."""
+
+CHANGED = 25.0
+"""Grey values by which what is in front differs from the background."""
+
+SHADOW = 0.15
+"""A shadow darkens all colours by factors that differ by less than this."""
+
 NEAR_TABLE = 0.012
 MAX_TILT = 15.0
 """Metres and degrees: lower and more upright, it stands on the table if the image does not object."""
@@ -299,10 +308,11 @@ class Tracker:
                 features, flow = self.follow(before, after, mask, features)
                 guess = self.guess(last, seen, now, features, flow)
                 pose_now = self.step(t, guess, features, now, last, upright, weight)
-                sure = self.confidence(t, pose_now, len(features))
-                if sure < LOST:
+                arrived = self.standing[t] and not self.standing[t - 1 if t > frame else t + 1]
+                sure = self.confidence(t, pose_now, MIN_FEATURES)
+                if arrived or sure < LOST:
                     again = self.register(t, last, now, upright)
-                    if again is not None and self.confidence(t, again, 0) > sure:
+                    if again is not None and self.confidence(t, again, MIN_FEATURES) > sure:
                         pose_now, features = again, Features()
                 gap = np.linalg.norm(
                     meshes.project(features.points, self.camera.K, pose_now) - features.pixels, axis=1
@@ -428,6 +438,31 @@ def overlay(frames: Images, result: Tracked, camera: Camera, length: float, coun
     return contact_sheet(tiles, words)
 
 
+def occluders(frames: Images, masks: Mask, others: Mask) -> Mask:
+    """What is neither object nor background (n, H, W): hands, arms.
+
+    The background is what a pixel shows in the median of the frames in which no object covers it; shadows on
+    it, darker and of the same hue, are part of it.
+    """
+    chosen = np.unique(np.linspace(0, len(masks) - 1, BACKGROUND_FRAMES).round().astype(int))
+    objects = masks | others
+    wide = np.ones((7, 7), np.uint8)
+    sample = np.stack([cv2.GaussianBlur(frames[int(t)], (0, 0), 1.0) for t in chosen]).astype(np.float32)
+    covered = np.stack([cv2.dilate(objects[t].astype(np.uint8), wide) for t in chosen]).astype(bool)
+    known = ~covered.all(axis=0)
+    sample[covered] = np.nan
+    still = np.zeros_like(sample[0])
+    still[known] = np.nanmedian(sample[:, known], axis=0)
+    result = np.zeros(masks.shape, bool)
+    for t in range(len(masks)):
+        now = cv2.GaussianBlur(frames[t], (0, 0), 1.0).astype(np.float32)
+        ratio = (now + 8) / (still + 8)
+        shadow = (ratio.max(axis=2) < 1.0) & (np.ptp(ratio, axis=2) < SHADOW)
+        changed = np.abs(now - still).max(axis=2) > CHANGED
+        result[t] = changed & ~shadow & known & ~objects[t]
+    return result
+
+
 def enlarge(masks: Mask, size: tuple[int, int]) -> Mask:
     """Masks (n, H, W) at another size (width, height), with smooth outlines."""
     grown = [cv2.resize(m.astype(np.float32), size, interpolation=cv2.INTER_CUBIC) > 0.5 for m in masks]
@@ -449,6 +484,7 @@ def track(
     The mesh is tracked at the size that it has in the image, so that its distance agrees with the table even
     when its given size does not quite.
     """
+    others = others | occluders(frames, masks, others)
     factor = max(1.0, MIN_SIDE / max(camera.shape))
     if factor > 1:  # flow and corners are made for larger pictures
         size = (round(camera.width * factor), round(camera.height * factor))
