@@ -57,8 +57,9 @@ LOST = 0.5
 SAME_LOOK = 25.0
 """Grey values by which nine tenths of the pixels at an object that stayed in its place differ at most."""
 
-BACKGROUND_FRAMES = 25
-"""So many frames, spread over the clip, show the background between them."""
+BACKGROUND_FRAMES = 15
+OCCLUDER_SIDE = 400
+"""So many frames, spread over the clip, show the background between them; in pictures of at most this side."""
 
 CHANGED = 25.0
 """Grey values by which what is in front differs from the background."""
@@ -446,21 +447,31 @@ def occluders(frames: Images, masks: Mask, others: Mask) -> Mask:
     """
     chosen = np.unique(np.linspace(0, len(masks) - 1, BACKGROUND_FRAMES).round().astype(int))
     objects = masks | others
+    height, width = masks.shape[1:]
+    factor = min(1.0, OCCLUDER_SIDE / max(height, width))  # hands are coarse
+    size = (round(factor * width), round(factor * height))
+
+    def small(t: int) -> NDArray[np.float32]:
+        return cv2.GaussianBlur(
+            cv2.resize(frames[t], size, interpolation=cv2.INTER_AREA), (0, 0), 1.0
+        ).astype(np.float32)
+
     wide = np.ones((7, 7), np.uint8)
-    sample = np.stack([cv2.GaussianBlur(frames[int(t)], (0, 0), 1.0) for t in chosen]).astype(np.float32)
-    covered = np.stack([cv2.dilate(objects[t].astype(np.uint8), wide) for t in chosen]).astype(bool)
+    sample = np.stack([small(int(t)) for t in chosen])
+    covered = np.stack([cv2.resize(cv2.dilate(objects[t].astype(np.uint8), wide), size) for t in chosen]) > 0
     known = ~covered.all(axis=0)
+    sometimes = known & covered.any(axis=0)
+    still = np.median(sample, axis=0)
     sample[covered] = np.nan
-    still = np.zeros_like(sample[0])
-    still[known] = np.nanmedian(sample[:, known], axis=0)
+    still[sometimes] = np.nanmedian(sample[:, sometimes], axis=0)
     result = np.zeros(masks.shape, bool)
     for t in range(len(masks)):
-        now = cv2.GaussianBlur(frames[t], (0, 0), 1.0).astype(np.float32)
+        now = small(t)
         ratio = (now + 8) / (still + 8)
         shadow = (ratio.max(axis=2) < 1.0) & (np.ptp(ratio, axis=2) < SHADOW)
-        changed = np.abs(now - still).max(axis=2) > CHANGED
-        result[t] = changed & ~shadow & known & ~objects[t]
-    return result
+        found = (np.abs(now - still).max(axis=2) > CHANGED) & ~shadow & known
+        result[t] = cv2.resize(found.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
+    return result & ~objects
 
 
 def enlarge(masks: Mask, size: tuple[int, int]) -> Mask:
