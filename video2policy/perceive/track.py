@@ -59,7 +59,7 @@ SAME_LOOK = 25.0
 
 BACKGROUND_FRAMES = 15
 OCCLUDER_SIDE = 400
-"""So many frames, spread over the clip, show the background between them; in pictures of at most this side."""
+"""So many frames over the clip show the background between them, in pictures of this side at most."""
 
 CHANGED = 25.0
 """Grey values by which what is in front differs from the background."""
