@@ -14,6 +14,7 @@ checkpoint scene:
         verdicts=every_gate,
     output:
         scene="<clip>/scene.json",
+        verdict="<clip>/caption.verdict.json",
         provenance="<clip>/scene.provenance.json",
     log:
         "logs/{video}/scene.log",

@@ -27,6 +27,7 @@ rule tabulate_failures:
     """The share of clips and objects that each gate refuses (paper, table 4)."""
     input:
         verdicts=of_every_clip(every_gate),
+        captions=expand("results/videos/{video}/caption.verdict.json", video=ROWS),
     output:
         table="results/tables/table4.csv",
         markdown="results/tables/table4.md",

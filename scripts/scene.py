@@ -69,11 +69,11 @@ def main(
     result.save(scene)
     if not result.passed:
         log.info("stops here: %s", result.reason)
-        return Verdict.rejected("scene", result.reason or "", "assembled")
+        refused = next((gate for gate in gates if not gate.passed), None)
+        return refused or Verdict.rejected("caption", result.reason or "", "assembled")
     for item in result.objects:
         log.info("%s moved by %s m", item.label, [round(v, 3) for v in item.difference.translation])
-    sure = min((gate.confidence for gate in gates), default=0.0)
-    return Verdict("scene", True, "assembled", sure)
+    return gates[-1]
 
 
 stage(main, gate=False)

@@ -12,9 +12,10 @@ NOTES = (
 )
 
 
-def main(verdicts: list[Input], table: Output, markdown: Output) -> None:
+def main(verdicts: list[Input], captions: list[Input], table: Output, markdown: Output) -> None:
     """Write table 4 as CSV and as Markdown."""
-    gates = [(*gate_of(path), Verdict.from_json(json.loads(path.read_text()))) for path in verdicts]
+    paths = [*verdicts, *captions]
+    gates = [(*gate_of(path), Verdict.from_json(json.loads(path.read_text()))) for path in paths]
     write_table(failures(gates), NOTES, table, markdown)
 
 

@@ -30,7 +30,7 @@ PAPER_FAILURES = {
 }
 """Table 4: the paper's model for a stage and its failure rate over 20 samples of SSv2."""
 
-STAGES = ("frames", "ground", "segment", "depth", "reconstruct", "scale", "track", "collide")
+STAGES = ("frames", "ground", "segment", "depth", "reconstruct", "scale", "track", "collide", "caption")
 
 PAPER_D1 = {"full frame": 0.673, "centre crop": 0.869, "object box": 0.934}
 """Table 5: UniDepth on the paper's own clip "Sliding"."""

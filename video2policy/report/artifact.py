@@ -16,7 +16,10 @@ from video2policy.perceive.verdict import Verdict
 PLACEHOLDER = "rejected: "
 """How a file begins that stands where a stopped clip's output would be."""
 
-STAGES = ("frames", "ground", "segment", "depth", "reconstruct", "scale", "track", "collide", "scene")
+STAGES = (
+    *("frames", "ground", "segment", "depth", "reconstruct", "scale", "track", "collide"),
+    *("caption", "scene"),
+)
 """The gates of perception, in the order in which a clip meets them."""
 
 
