@@ -45,7 +45,9 @@ def names(
     wanted = [
         Wanted(n, parse_noun(label), "handled" if n == handled else "other") for n, label in labels.items()
     ]
-    return {name: choice.candidate for name, choice in assign(Pool(pool), wanted, handled, {}, family).items()}
+    return {
+        name: choice.candidate for name, choice in assign(Pool(pool), wanted, handled, {}, family).items()
+    }
 
 
 def distinct(a: Candidate, b: Candidate) -> bool:

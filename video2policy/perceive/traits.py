@@ -25,6 +25,8 @@ ONTO = ("cover", "uncover", "put_into", "drop_into", "put_onto", "drop_onto")
 """Families in which the two objects are at one place at the clip's end, or its start ("uncover")."""
 COVERS = ("cover", "uncover")
 """Those of them in which the handled object is the one around the other."""
+BEFORE = ("put_front", "drop_front", "put_behind", "drop_behind")
+"""Families in which one of the two may hide the other from the camera."""
 BORDER = 2
 """Pixels from the picture's border within which a box touches it."""
 LEAST_TRAVEL = 0.3
@@ -74,6 +76,12 @@ class Pool:
         return np.asarray(masks @ masks.T / np.minimum(area[:, None], area), np.float64)
 
     @cached_property
+    def likeness(self) -> Array:
+        """(n, n) share of two candidates' colours that they have in common."""
+        looks = np.stack([c.look for c in self.candidates])
+        return np.stack([np.minimum(looks, look).sum(axis=1) for look in looks])
+
+    @cached_property
     def ends(self) -> tuple[Array, Array]:
         """Boxes (n, 4) where each candidate is at the clip's start and at its end; NaN where unknown."""
         found = {"first": np.full_like(self.boxes, np.nan), "last": np.full_like(self.boxes, np.nan)}
@@ -95,12 +103,17 @@ class Pool:
     def distinct(self) -> Flags:
         """(n, n) whether two candidates can be two things.
 
-        Seen at the clip's two ends, one may be where the other was; but where one goes to or comes from
-        there is only itself.
+        Seen at the clip's two ends, one may be where the other was, if that has changed; but where one
+        goes to or comes from there is only itself.
         """
         start, end = self.ends
         moves = ~np.isnan(start[:, 0]) & ~np.isnan(end[:, 0])
-        apart = self.overlap < 0.4
+        at_ends = (
+            (self.kinds[:, None] != self.kinds) & (self.kinds[:, None] != "most") & (self.kinds != "most")
+        )
+        changed = np.array([c.motion for c in self.candidates]) > 0.5
+        other = (changed[:, None] & changed) | (self.likeness < 0.35)
+        apart = (self.overlap < 0.4) | (at_ends & other)
         here = {"first": start, "last": end}
         for kind, boxes in here.items():
             # Rows: what moves and is seen at the other end; columns: what is seen at this one.
@@ -119,8 +132,6 @@ class Pool:
         height, width = self.shape
         x0, y0, x1, y1 = self.boxes.T
         size = np.log(self.sides / self.diagonal / COMMON_SIDE)
-        looks = np.stack([c.look for c in cs])
-        likeness = np.stack([np.minimum(looks, look).sum(axis=1) for look in looks])
         agree = self.same_view & (self.iou > 0.6)
         sources = np.array([c.source for c in cs])
         return {
@@ -142,7 +153,7 @@ class Pool:
                 [(agree & (sources == source)).any(axis=1) for source in np.unique(sources)], axis=0
             )
             - 1.0,
-            "stays": np.where(self.same_view, 0.0, self.iou * likeness).max(axis=1, initial=0.0),
+            "stays": np.where(self.same_view, 0.0, self.iou * self.likeness).max(axis=1, initial=0.0),
             "motion": _of(cs, "motion"),
             "moved": np.array([moved(c) for c in cs]),
             "lost": np.array([float(c.travel is None) for c in cs]),
@@ -269,7 +280,7 @@ def pair_traits(pool: Pool, family: str) -> dict[str, Array]:
         "beside: distance": (1 - onto) * np.minimum(distance / side, 4),
         "distance": distance / pool.diagonal,
         "onto: overlap": onto * inside,
-        "beside: overlap": (1 - onto) * inside,
+        "beside: overlap": float(family not in ONTO + BEFORE) * inside,
         "onto: level": onto * level,
         "beside: level": (1 - onto) * level,
         "nearer": float(family != "uncover") * (before - distance) / pool.diagonal,
