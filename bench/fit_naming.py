@@ -145,7 +145,7 @@ def fit(clips: Sequence[Example]) -> Weights:
 def choose(clips: Sequence[Example], weights: Weights) -> list[tuple[Example, str, float, float]]:
     """For each object of the clips: overlap of what is chosen with the truth, and how sure, in log-odds."""
     found = []
-    with mock.patch.dict(WEIGHTS, weights), mock.patch.object(naming, "CERTAINTY", (0.0, 1.0)):
+    with mock.patch.dict(WEIGHTS, weights), mock.patch.multiple(naming, CERTAINTY=(0.0, 1.0), MOST_SURE=1.0):
         for clip in clips:
             for name, choice in assign(clip.pool, clip.wanted, clip.handled, {}, clip.family).items():
                 index = clip.pool.candidates.index(choice.candidate)

@@ -161,7 +161,7 @@ def test_overlap_of_boxes() -> None:
 
 
 def test_where_they_meet_is_the_start_of_what_is_uncovered() -> None:
-    cover = candidate(LEFT, travel=np.array([200.0, 0]), motion=1.0)
+    cover = candidate(LEFT, travel=np.array([240.0, 0]), motion=1.0)
     ball, decoy = candidate((30, 120, 50, 150), view("last")), candidate((270, 120, 290, 150), view("last"))
     pool = Pool([cover, ball, decoy])
     assert pair_traits(pool, "uncover")["onto: overlap"][0].argmax() == 1

@@ -46,8 +46,8 @@ box on it, a score and the method."""
 
 WORK_SIDE = 480
 """Long side in pixels at which proposals are made."""
-LEAST_SCORE = 0.1
-"""A proposal below this score is not used."""
+LEAST_SCORE = 0.5
+"""What is likelier wrong than right is not used."""
 NO_DETECTOR = (
     "its name was looked for by colour, motion and contact only, since the detector's weights are not here "
     "(`make setup` fetches them where npm is installed)"

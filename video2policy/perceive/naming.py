@@ -80,8 +80,10 @@ WEIGHTS: dict[str, dict[str, float]] = {
     },
 }
 """What each trait adds to the log-odds: of a candidate for the handled object, for another, and of both."""
-CERTAINTY = (0.24, 2.35)
+CERTAINTY = (0.53, 2.15)
 """Offset and slope from the log-odds of a place to those of its being right, fitted likewise."""
+MOST_SURE = 0.99
+"""Those that were measured allow no higher probability."""
 VIEWS = {
     "handled": {"first": 1.0, "last": 0.8, "most": 0.6},
     "other": {"first": 1.0, "last": 0.8, "most": 0.9},
@@ -117,7 +119,7 @@ def placed(pool: Pool, wanted: Wanted, odds: Array) -> Array:
         low, spread = values[likely].min(), float(np.ptp(values[likely]))
         if spread > 0.5 * float(np.median(pool.sides[likely])):
             rank = 2 * (values - low) / spread - 1
-            odds = odds + 2 * np.log(0.3 + 0.7 * (1 - np.clip(np.abs(rank - target) / 2, 0, 1)))
+            odds = odds + 4 * np.log(0.3 + 0.7 * (1 - np.clip(np.abs(rank - target) / 2, 0, 1)))
     return odds
 
 
@@ -165,16 +167,16 @@ def assign(
     same = pool.iou * pool.same_view
     by_name = {w.name: w for w in wanted}
     chosen: dict[str, Choice] = {}
-    near = chances
+    free = np.ones(len(pool), bool)
     if handled in odds:
         index = int((same @ chances * _views(pool, "handled")).argmax())
-        near = chances * (same[index] >= SAME_PLACE)
+        free = ~pool.same_view[index] | pool.distinct[index]
         if handled in by_name:
-            sure = near.sum() / chances[pool.same_view[index]].sum()
+            there = chances[pool.same_view[index]]
+            sure = chances[same[index] >= SAME_PLACE].sum() / there.sum()
             chosen[handled] = _choice(pool, by_name[handled], index, sure)
-    free = np.ones(len(pool), bool)
     for name in sorted(others, key=lambda name: name not in taken):
-        chance = near @ given[name] / near.sum() * free
+        chance = chances @ given[name] * free
         if chance.sum() < 1e-9:
             return {}
         role = by_name[name].role if name in by_name else "other"
@@ -201,4 +203,4 @@ def _choice(pool: Pool, wanted: Wanted, index: int, sure: float) -> Choice:
     if wanted.role == "handled":
         told |= {"motion": moved(candidate), "contact": 0.6 * candidate.contact}
     strong = sorted((name for name in told if told[name] > 0.3), key=lambda name: -told[name])
-    return Choice(candidate, float(score), ", ".join(strong[:2]) or "salience")
+    return Choice(candidate, min(MOST_SURE, float(score)), ", ".join(strong[:2]) or "salience")
