@@ -1,8 +1,8 @@
 """Where each named object is on one frame: from the sheet's boxes or points, else from proposals.
 
-Names come from the sheet; nothing here recognises a class. Proposals for an object that the sheet does not
-locate are regions of the first frame that have the colour its label names, that have gone from their place
-later in the clip (motion), that a moving hand touches (contact), or that stand out from their surroundings.
+An object that the sheet does not locate is sought by its name: candidates (perceive/candidates.py) come from
+the detector where it is there, from colours that a name has, from what changes or is carried, and from what
+stands out; perceive/naming.py says which of them is which object, and how likely that is right.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from video2policy.perceive.traits import Pool, Wanted, colour_share, match, move
 
 Array = NDArray[np.float64]
 
-# Fitted by `python -m bench.fit_naming SHEET`; docs/grounding.md says on what clips.
+# Fitted by `python -m bench.fit_naming SHEET` on the suite's seeds 0 to 9 (docs/grounding.md).
 WEIGHTS: dict[str, dict[str, float]] = {
     "handled": {
         "class": 0.84,
