@@ -11,6 +11,7 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +53,18 @@ def read(clip: Path) -> tuple[list[Image], dict[str, Any]]:
     return images, record
 
 
+@lru_cache(maxsize=4)
+def masks(path: Path, name: str) -> NDArray[np.bool_]:
+    """An object's true masks (n, H, W)."""
+    with np.load(path) as data:
+        return true_masks(data, name)
+
+
 def true_box(row: Row, truth: Path, found: Grounding, scale: float) -> Sequence[float] | None:
     """The box that ``found`` should have, in frame pixels; None if the object is not visible there."""
     path = truth / f"{row.video}.npz"
     if path.is_file():
-        with np.load(path) as data:
-            box = bounding_box(true_masks(data, found.name)[found.frame])
+        box = bounding_box(masks(path, found.name)[found.frame])
         return box and [v * scale for v in box]
     if found.name in row.boxes:
         return [v * scale for v in row.boxes[found.name]["box"]]

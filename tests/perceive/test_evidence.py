@@ -118,4 +118,7 @@ def test_candidates_come_from_the_detector_and_from_motion(evidence: Evidence) -
     best = max((c for c in pool if c.source == "motion"), key=lambda c: c.mask[square(*START)].mean())
     assert best.far is not None and best.far > 1.5
     x0, y0, x1, y1 = best.box
+    assert best.whole > 0.8 and best.share > 0.6, "most of what changes is that square"
+    assert cup.whole < 0.2 and cup.share < 0.1
+    assert best.look.sum() == pytest.approx(1)
     assert abs(x0 - 40) < 6 and abs(y0 - 90) < 6 and abs(x1 - 88) < 6 and abs(y1 - 138) < 6

@@ -1,14 +1,18 @@
 """Names are given out jointly: by colour, place, class, and by what moves where."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 
 from video2policy.mask import box_iou
+from video2policy.perceive import naming
 from video2policy.perceive.candidates import Candidate, box_region
 from video2policy.perceive.coco import CLASSES
-from video2policy.perceive.evidence import View
-from video2policy.perceive.naming import Wanted, assign, choices, compatible, is_cut_off, moved
+from video2policy.perceive.evidence import COARSE, View
+from video2policy.perceive.naming import WEIGHTS, assign
 from video2policy.perceive.nouns import parse_noun
+from video2policy.perceive.traits import Pool, Wanted, moved, pair_traits
 
 SHAPE = (240, 320)
 
@@ -30,6 +34,7 @@ def candidate(box: tuple[float, float, float, float], seen: View | None = None, 
         "contrast": 0.8,
         "classes": classes,
         "travel": np.zeros(2),
+        "look": np.full(COARSE, 1 / COARSE),
     } | evidence
     return Candidate(seen or view(), box_region(box, SHAPE), box, "detector", **given)
 
@@ -40,8 +45,15 @@ def names(
     wanted = [
         Wanted(n, parse_noun(label), "handled" if n == handled else "other") for n, label in labels.items()
     ]
-    listed = {w.name: choices(w, pool, family, seeing=True) for w in wanted}
-    return {name: choice.candidate for name, choice in assign(listed, handled, {}).items()}
+    return {
+        name: choice.candidate for name, choice in assign(Pool(pool), wanted, handled, {}, family).items()
+    }
+
+
+def distinct(a: Candidate, b: Candidate) -> bool:
+    first, second = Pool([a, b]).distinct[[0, 1], [1, 0]]
+    assert first == second
+    return bool(first)
 
 
 LEFT, MIDDLE, RIGHT = (20, 100, 60, 150), (140, 100, 180, 150), (260, 100, 300, 150)
@@ -116,16 +128,16 @@ def test_what_the_hand_hides_does_not_count_as_moving() -> None:
 def test_one_thing_has_one_name() -> None:
     cup = candidate(LEFT, sees={"cup": 0.9}, travel=np.array([30.0, 0]), motion=1.0)
     same = candidate((22, 101, 62, 151), sees={"cup": 0.8}, travel=np.array([30.0, 0]), motion=1.0)
-    assert not compatible(cup, same)
+    assert not distinct(cup, same)
     assert names([cup, same], {"a": "cup", "b": "cup"}) == {}
 
 
 def test_at_the_clips_two_ends_a_place_may_hold_two_things() -> None:
     ball = candidate(LEFT)
     cover = candidate(LEFT, view("last"), travel=np.array([-100.0, 0]))
-    assert compatible(ball, cover)
+    assert distinct(ball, cover)
     itself = candidate((120, 100, 160, 150), travel=np.array([-100.0, 0]))
-    assert not compatible(itself, cover)
+    assert not distinct(itself, cover)
 
 
 def test_a_part_is_not_preferred_to_the_whole() -> None:
@@ -148,7 +160,35 @@ def test_overlap_of_boxes() -> None:
     assert box_iou((0, 0, 10, 10), (20, 20, 30, 30)) == 0
 
 
-def test_a_sliver_at_the_border_is_what_comes_in_there() -> None:
-    assert is_cut_off((312, 100, 320, 160), SHAPE) and is_cut_off((50, 0, 120, 12), SHAPE)
-    assert not is_cut_off((280, 100, 320, 160), SHAPE), "an object that is cut by the border"
-    assert not is_cut_off((200, 100, 208, 160), SHAPE), "a pen in the middle"
+def test_where_they_meet_is_the_start_of_what_is_uncovered() -> None:
+    cover = candidate(LEFT, travel=np.array([240.0, 0]), motion=1.0)
+    ball, decoy = candidate((30, 120, 50, 150), view("last")), candidate((270, 120, 290, 150), view("last"))
+    pool = Pool([cover, ball, decoy])
+    assert pair_traits(pool, "uncover")["onto: overlap"][0].argmax() == 1
+    assert pair_traits(pool, "cover")["onto: overlap"][0].argmax() == 2
+
+
+def test_a_place_is_taken_by_what_the_sheet_says() -> None:
+    cup, same, other = (candidate(box, sees={"cup": 0.5}) for box in (LEFT, LEFT, RIGHT))
+    pool = Pool([cup, other, same])
+    wanted = [Wanted("b", parse_noun("cup"), "other")]
+    for handled in ("a", ""):
+        found = assign(pool, wanted, handled, {"a": 2}, "put_next")
+        assert found["b"].candidate is other
+        assert "a" not in found
+
+
+def test_the_score_falls_when_another_fits_as_well() -> None:
+    cup, bottle = candidate(LEFT, sees={"cup": 0.5}), candidate(RIGHT, sees={"bottle": 0.5})
+    wanted = [Wanted("b", parse_noun("cup"), "other")]
+    alone = assign(Pool([cup, bottle]), wanted, "", {})["b"].score
+    among = assign(Pool([cup, bottle, candidate(MIDDLE, sees={"cup": 0.5})]), wanted, "", {})["b"].score
+    assert among < alone <= 1
+
+
+def test_all_have_the_same_chance_where_nothing_tells_them_apart() -> None:
+    """The probability is that of exactly one of three: without weights for it, a third."""
+    pool = Pool([candidate(box) for box in (LEFT, MIDDLE, RIGHT)])
+    wanted = [Wanted("b", parse_noun("cup"), "other")]
+    with mock.patch.dict(WEIGHTS, {"other": {"class": 1.0}}), mock.patch.object(naming, "CERTAINTY", (0, 1)):
+        assert assign(pool, wanted, "", {})["b"].score == pytest.approx(1 / 3)

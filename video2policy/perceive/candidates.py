@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from video2policy.mask import area, bounding_box, box_iou, largest_component
 from video2policy.perceive.coco import CLASSES, Detection, Detector
 from video2policy.perceive.evidence import (
+    COARSE,
     Evidence,
     View,
     coarse_colours,
@@ -41,7 +42,7 @@ SAME = 0.65
 """Detections that share more of their union are one."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Candidate:
     """A region (H, W) of a view with its box in working pixels, and evidence in [0, 1].
 
@@ -51,6 +52,8 @@ class Candidate:
     of moving skin. ``contrast``: other colours than right around it. ``travel``: displacement (x, y) in
     pixels from the clip's start to its end; ``coverage``: how much of what is seen to be carried is in the
     box; ``purity``: how much of what is in the box is carried; ``end``: where it is at the other end.
+    ``whole``: overlap with what changes as one piece; ``share``: how much of all change is in the box;
+    ``look`` (512,): how often it has each coarse colour.
     """
 
     view: View
@@ -68,6 +71,9 @@ class Candidate:
     coverage: float | None = None
     purity: float | None = None
     end: NDArray[np.float64] | None = None
+    whole: float = 0.0
+    share: float = 0.0
+    look: NDArray[np.float64] = field(default_factory=lambda: np.zeros(COARSE))
 
     @property
     def centre(self) -> NDArray[np.float64]:
@@ -228,10 +234,14 @@ def measure(
         sharp = float(np.clip(4 * (view.edge_share(mask, evidence.unit) - 0.35), 0, 1))
         candidate.motion = area(mask & view.changed) / size * sharp
         candidate.end = evidence.other_end(view, mask) if candidate.motion > 0.2 else None
+        candidate.whole = max((box_iou(piece, candidate.box) for piece in view.pieces), default=0.0)
+        left, top, right, bottom = (round(v) for v in candidate.box)
+        candidate.share = area(view.changed[top:bottom, left:right]) / max(1, area(view.changed))
     candidate.travel = evidence.travel(view, mask)
     candidate.coverage = evidence.coverage(view, candidate.box)
     candidate.purity = evidence.purity(view, candidate.box)
     candidate.contrast = contrast(bins, mask, evidence.unit)
+    candidate.look = np.bincount(bins[mask], minlength=COARSE) / size
     candidate.contact = evidence.touched(mask)
     candidate.skin = area(mask & view.hand) / size
     x0, y0, x1, y1 = candidate.box

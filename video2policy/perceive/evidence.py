@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from video2policy.mask import area
+from video2policy.mask import area, bounding_box
 from video2policy.perceive.segment import disc, grow, is_skin, relit, to_lab
 
 Image = NDArray[np.uint8]
@@ -25,6 +25,8 @@ Box = tuple[float, float, float, float]
 
 DIFFERENT = 26
 """Difference in grey levels of a channel above which a pixel shows something else."""
+COARSE = 512
+"""Coarse colours that pixels are counted by."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,12 @@ class View:
     def edges(self) -> tuple[Field, Field]:
         """Strength of the edges of this picture, and of that at the other end."""
         return gradient(self.image), gradient(self.other)
+
+    @cached_property
+    def pieces(self) -> list[Box]:
+        """Boxes of what is here and not at the other end, each in one piece."""
+        boxes = [bounding_box(region) for region in components(self.changed, 0.0008, 0.3)]
+        return [box for box in boxes if box is not None]
 
     def edge_share(self, mask: Mask, unit: float) -> float:
         """Share of the edges along a region's outline that this view has, against the other end: 0 to 1."""
@@ -314,12 +322,12 @@ def salient(image: Image, unit: float) -> list[Mask]:
 def contrast(bins: NDArray[np.int64], mask: Mask, unit: float) -> float:
     """How much a region's colours differ from those right around it: 0 to 1.
 
-    ``bins`` (H, W): each pixel's coarse colour, below 512.
+    ``bins`` (H, W): each pixel's coarse colour, below COARSE.
     """
     ring = grow(mask, 6 * unit) & ~grow(mask, unit)
     if not ring.any() or not mask.any():
         return 0.0
-    inside, outside = (np.bincount(bins[m], minlength=512) / area(m) for m in (mask, ring))
+    inside, outside = (np.bincount(bins[m], minlength=COARSE) / area(m) for m in (mask, ring))
     return 1.0 - float(np.minimum(inside, outside).sum())
 
 

@@ -1,13 +1,13 @@
 """Where each named object is on one frame: from the sheet's boxes or points, else from proposals.
 
-Names come from the sheet; nothing here recognises a class. Proposals for an object that the sheet does not
-locate are regions of the first frame that have the colour its label names, that have gone from their place
-later in the clip (motion), that a moving hand touches (contact), or that stand out from their surroundings.
+An object that the sheet does not locate is sought by its name: candidates (perceive/candidates.py) come from
+the detector where it is there, from colours that a name has, from what changes or is carried, and from what
+stands out; perceive/naming.py says which of them is which object, and how likely that is right.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,9 +28,10 @@ from video2policy.perceive.candidates import (
 from video2policy.perceive.coco import Detector
 from video2policy.perceive.contact import MIN_AREA
 from video2policy.perceive.evidence import Evidence, coarse_colours
-from video2policy.perceive.naming import Wanted, assign, choices
+from video2policy.perceive.naming import assign
 from video2policy.perceive.nouns import parse_noun
 from video2policy.perceive.segment import grow
+from video2policy.perceive.traits import Pool, Wanted
 from video2policy.perceive.verdict import Rejected, Verdict
 
 Image = NDArray[np.uint8]
@@ -45,8 +46,8 @@ box on it, a score and the method."""
 
 WORK_SIDE = 480
 """Long side in pixels at which proposals are made."""
-LEAST_SCORE = 0.1
-"""A proposal below this score is not used."""
+LEAST_SCORE = 0.5
+"""What is likelier wrong than right is not used."""
 NO_DETECTOR = (
     "its name was looked for by colour, motion and contact only, since the detector's weights are not here "
     "(`make setup` fetches them where npm is installed)"
@@ -180,37 +181,10 @@ def propose(
     Raises:
         Rejected: if no region fits an object.
     """
-    scale = min(1.0, WORK_SIDE / max(images[0].shape[:2]))
-    small = [
-        np.asarray(cv2.resize(i, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
-        for i in images
-    ]
-    evidence = Evidence(small)
-    wanted = [
-        Wanted(
-            name,
-            parse_noun(label),
-            "handled" if name == handled else "hidden" if family == "uncover" else "other",
-        )
-        for name, label in labels.items()
-    ]
-    colours = sorted({w.noun.colour for w in wanted if w.noun.colour})
-    pool = []
-    for view in evidence.views:
-        seen = detections(detector, view.image, windows(evidence, view)) if detector else []
-        pool += view_candidates(evidence, view, colours, seen)
-    # Of specks no later stage could say where they are.
-    pool = [candidate for candidate in pool if area(candidate.mask) >= MIN_AREA * scale**2]
-    fixed = {}
-    for name, box in taken.items():
-        x0, y0, x1, y1 = (v * scale for v in box)
-        given = Candidate(
-            evidence.views[0], box_region((x0, y0, x1, y1), evidence.shape), (x0, y0, x1, y1), "box"
-        )
-        measure(evidence, given, [], coarse_colours(given.view.image))
-        fixed[name] = given
-    listed = {w.name: choices(w, pool, family, detector is not None) for w in wanted}
-    chosen = assign(listed, handled, fixed)
+    evidence, pool, scale = gather(images, labels.values(), taken, detector)
+    wanted = wanted_names(labels, handled, family)
+    given = {name: len(pool) - len(taken) + place for place, name in enumerate(taken)}
+    chosen = assign(pool, wanted, handled, given, family, detector is not None)
     found: dict[str, tuple[int, Box, float, str]] = {}
     for w in wanted:
         choice = chosen.get(w.name)
@@ -221,8 +195,52 @@ def propose(
             )
         frame = evidence.seen_on(choice.candidate.view, choice.candidate.mask)
         x0, y0, x1, y1 = (v / scale for v in choice.candidate.box)
-        found[w.name] = (frame, (x0, y0, x1, y1), float(choice.score), choice.method)
+        found[w.name] = (frame, (x0, y0, x1, y1), choice.score, choice.method)
     return found
+
+
+def sampled(count: int) -> list[int]:
+    """Which of a clip's frames are looked at: 40 at most, from the first to the last."""
+    return [int(i) for i in np.unique(np.linspace(0, count - 1, 40).round())]
+
+
+def wanted_names(labels: Mapping[str, str], handled: str, family: str) -> list[Wanted]:
+    """What the labels (by name) say, and the objects' roles."""
+    role = "hidden" if family == "uncover" else "other"
+    return [
+        Wanted(name, parse_noun(label), "handled" if name == handled else role)
+        for name, label in labels.items()
+    ]
+
+
+def gather(
+    images: Sequence[Image], labels: Iterable[str], taken: Mapping[str, Box], detector: Detector | None
+) -> tuple[Evidence, Pool, float]:
+    """What moves and rests in a clip, and all candidates, those of the taken boxes last; the pictures' scale.
+
+    The arguments are those of `propose`. Boxes of the candidates are in pixels of the scaled pictures.
+    """
+    scale = min(1.0, WORK_SIDE / max(images[0].shape[:2]))
+    small = [
+        np.asarray(cv2.resize(i, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+        for i in images
+    ]
+    evidence = Evidence(small)
+    colours = sorted({colour for label in labels if (colour := parse_noun(label).colour)})
+    pool = []
+    for view in evidence.views:
+        seen = detections(detector, view.image, windows(evidence, view)) if detector else []
+        pool += view_candidates(evidence, view, colours, seen)
+    # Of specks no later stage could say where they are.
+    pool = [candidate for candidate in pool if area(candidate.mask) >= MIN_AREA * scale**2]
+    for box in taken.values():
+        x0, y0, x1, y1 = (v * scale for v in box)
+        given = Candidate(
+            evidence.views[0], box_region((x0, y0, x1, y1), evidence.shape), (x0, y0, x1, y1), "box"
+        )
+        measure(evidence, given, [], coarse_colours(given.view.image))
+        pool.append(given)
+    return evidence, Pool(pool), scale
 
 
 # -------------------------------------------------------------------------------------------- the gate
@@ -266,16 +284,16 @@ def ground(
         found[name] = Grounding(name, labels[name], frame, box, points, value, method)
     missing = {name: labels[name] for name in names if name not in found}
     if missing:
-        sample = np.unique(np.linspace(0, len(images) - 1, 40).round().astype(int))
+        sample = sampled(len(images))
         handled = row.get("roles", {}).get("a", names[0])
         taken = {name: g.box for name, g in found.items() if g.frame == 0}
-        few = [images[int(i)] for i in sample]
+        few = [images[i] for i in sample]
         if proposer is not None:
             proposed = proposer(few, missing, handled, taken)
         else:
             proposed = propose(few, missing, handled, taken, row.get("family", ""), detector)
         for name, (index, box, value, method) in proposed.items():
-            found[name] = Grounding(name, labels[name], int(sample[index]), box, (), value, method)
+            found[name] = Grounding(name, labels[name], sample[index], box, (), value, method)
     groundings = [found[name] for name in names]
     weakest = min(groundings, key=lambda g: g.score)
     methods = ", ".join(dict.fromkeys(g.method for g in groundings))
