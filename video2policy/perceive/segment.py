@@ -37,6 +37,8 @@ METHOD = "GrabCut, then flow, colour and background plate"
 BETTER = "SAM 2 needs weights from a model hub"
 HAND_SHADE = 2.5
 """Bins of lightness over which a hand's colours are spread: fingers are lit and shaded variously."""
+SHADES = (0.45, 0.6, 0.75, 1.33, 1.67)
+"""Factors of light in which an object's colours are expected: a hand's shadow comes and goes."""
 UNIFORM = 5e-5
 """Density of any colour whatever, per bin: no colour is impossible."""
 
@@ -117,6 +119,15 @@ class Palette:
         shape = (LEVELS[0] // 4, 4, LEVELS[1] // 2, 2, LEVELS[2] // 2, 2)
         a, b = (p.counts.reshape(shape).sum(axis=(1, 3, 5)) for p in (self, other))
         return float(np.minimum(a, b).sum())
+
+
+def relit_palette(pixels: Image) -> Palette:
+    """The colours of RGB pixels (n, 3) in other light."""
+    palette = Palette()
+    bright = pixels.astype(np.float32)
+    shades = [np.clip(bright * factor, 0, 255).astype(np.uint8) for factor in SHADES]
+    palette.learn(bins(to_lab(np.concatenate(shades)[:, None]))[:, 0])
+    return palette
 
 
 def is_skin(image: Image) -> Mask:
@@ -277,6 +288,13 @@ def grabcut(image: Image, prompt: Prompt, avoid: Mask | None = None) -> tuple[Ma
     return mask, told
 
 
+def centre(mask: Mask) -> NDArray[np.float64]:
+    """Mean [x, y] of a mask's pixels; the frame's middle for an empty mask."""
+    if not mask.any():
+        return np.array([mask.shape[1] / 2, mask.shape[0] / 2])
+    return np.asarray(np.argwhere(mask).mean(axis=0)[::-1], np.float64)
+
+
 def fill_holes(mask: Mask, share: float = 0.08) -> Mask:
     """Fill holes that are small against the mask; a mug's handle keeps its hole."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8), connectivity=4)
@@ -298,6 +316,8 @@ class Colours:
     """Colour models: the object's, what else moves (hands), other named objects."""
 
     own: Palette
+    relit: Palette
+    """The object's colours in other light."""
     hand: Palette
     rivals: list[Palette]
 
@@ -368,7 +388,7 @@ class Scene:
         own.learn(bins(footage.lab(frame))[start])
         self.hand_known = False
         """Whether the hand's colours were learnt where there was nothing but a hand."""
-        self.colours = Colours(own, self._hand(own), rivals)
+        self.colours = Colours(own, relit_palette(footage.images[frame][start]), self._hand(own), rivals)
 
     def _first_plate(self) -> tuple[Image, Mask]:
         """The prompt's frame where it shows background, the temporal median where a hand is in it."""
@@ -486,6 +506,7 @@ class Scene:
         mine = self.colours.own.density(index)
         if own is not None:
             mine = 0.5 * mine + 0.5 * own.density(index)
+        mine = 0.85 * mine + 0.15 * self.colours.relit.density(index)
         near = around.density(index)
         seen = plate_likelihood(image, lab, plate, to_lab(plate))
         if self.plate is not self.at_prompt:
@@ -575,6 +596,9 @@ class Track:
         self.around = scene.surroundings(scene.frame, scene.start)
         self.area = float(area(scene.start))
         self.lost = 0
+        """Number of frames since it was seen."""
+        self.last = centre(scene.start)
+        """Where it was seen last [x, y]."""
         rows, columns = self.clip.shape
         self.grid = np.stack(
             np.meshgrid(np.arange(columns, dtype=np.float32), np.arange(rows, dtype=np.float32)), axis=-1
@@ -706,6 +730,8 @@ class Track:
 
     def _search(self, frame: int) -> tuple[Mask, float]:
         """Look for a lost object by its colours among what is not background."""
+        if not self.lost:
+            self.last = centre(self.mask if self.mask.any() else self.whole > 0.3)
         self.lost += 1
         everywhere = (slice(0, self.clip.shape[0]), slice(0, self.clip.shape[1]))
         ratio = self.scene.evidence(frame, everywhere, self.around, self.own)
@@ -713,20 +739,20 @@ class Track:
         likely = (cv2.GaussianBlur(ratio, (0, 0), 1.5 * self.clip.unit) > 1.0).astype(np.uint8)
         candidates = cv2.morphologyEx(likely, cv2.MORPH_OPEN, disc(2 * self.clip.unit))
         count, labels, stats, centres = cv2.connectedComponentsWithStats(candidates, connectivity=8)
-        last = np.argwhere(self.mask if self.mask.any() else self.whole > 0.3).mean(axis=0)[::-1]
         best, best_value = None, 0.3
-        reach = (0.10 + 0.02 * self.lost) * float(np.hypot(*self.clip.shape))
+        reach = (0.15 + 0.05 * self.lost) * float(np.hypot(*self.clip.shape))
         for label in range(1, count):
             size = stats[label, cv2.CC_STAT_AREA] / self.area
-            if not 0.2 < size < 2.0:
+            if not 0.15 < size < 2.0:
                 continue
-            distance = float(np.linalg.norm(centres[label] - last))
+            distance = float(np.linalg.norm(centres[label] - self.last))
             alike = self._likeness(index[labels == label])
-            value = alike * min(size, 1 / size) ** 0.5 * np.exp(-0.5 * (distance / reach) ** 2)
+            value = alike * min(size, 1 / size) ** 0.35 * np.exp(-0.5 * (distance / reach) ** 2)
             if value > best_value:
                 best, best_value = label, float(value)
         mask = np.zeros(self.clip.shape, bool)
         if best is None:
+            self.mask = mask  # what hides it now must not carry it along
             return mask, 0.0
         mask = fill_holes(labels == best)
         self.mask, self.whole, self.lost = mask, mask.astype(np.float32), 0
