@@ -144,6 +144,14 @@ def relit(a: Image, b: Image) -> Mask:
     return np.asarray((rest < 12) & (factor > 0.4) & (factor < 2.5), bool)
 
 
+def recoloured(a: Field, b: Field) -> Field:
+    """What two RGB images differ by, largest channel, beside one factor of light for all channels."""
+    x, y = a + 4, b + 4
+    factor = np.clip((x * y).sum(-1) / (x * x).sum(-1), 0.35, 2.5)
+    rest = np.abs(y - factor[..., None] * x).max(axis=-1) / np.minimum(factor, 1.0)
+    return np.asarray(rest, np.float32)
+
+
 def disc(radius: float) -> Image:
     size = 2 * max(1, round(radius)) + 1
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)
@@ -611,6 +619,8 @@ class Track:
         """
         unit = self.clip.unit
         flow = self.clip.flow(frame, before)
+        if self._rests(frame, before):
+            flow = np.zeros_like(flow)  # a shadow that passes over it takes the flow along
         place = self.grid + flow
         warped = cv2.remap(self.mask.astype(np.float32), place[..., 0], place[..., 1], cv2.INTER_LINEAR)
         moved = warped > 0.5
@@ -623,7 +633,9 @@ class Track:
         distance = signed_distance(prior_mask[roi])
         prior = np.clip(distance / (3 * unit + 0.2 * speed), -4, 2.2)
         # Does the pixel look as the object did there? Where the object was hidden that alone brings it back.
-        change = cv2.blur(largest_channel(cv2.absdiff(self._pixels(frame, roi), look[roi])), (3, 3))
+        now = self._pixels(frame, roi)
+        change = np.minimum(largest_channel(cv2.absdiff(now, look[roi])), recoloured(look[roi], now) + 8)
+        change = cv2.blur(change, (3, 3))
         alike = np.clip((32 - change) / 12, -1.5, 0.8)
         known = whole[roi] > 0.5
         prior = prior + np.where(known & moved[roi], alike, 0)
@@ -649,6 +661,19 @@ class Track:
         score = self._score(found, p, moved[roi], whole[roi])
         self._update(frame, roi, mask, p, whole, look)
         return mask, score
+
+    def _rests(self, frame: int, before: int) -> bool:
+        """Whether edges of the object in both directions are where they were on the frame before."""
+        roi = region(self.mask, 4 * self.clip.unit)
+        then, now = (cv2.cvtColor(self.clip.images[i][roi], cv2.COLOR_RGB2GRAY) for i in (before, frame))
+        slope = np.stack([cv2.Sobel(then, cv2.CV_32F, i, 1 - i, ksize=3) / 8 for i in (1, 0)], axis=-1)
+        steep = np.linalg.norm(slope, axis=-1)
+        change = cv2.absdiff(then, now)
+        edge = grow(self.mask[roi], 2 * self.clip.unit) & (steep > 6)
+        kept = edge & (change < 3 + 0.25 * steep)
+        # The weaker direction counts: a book that slides along its spine leaves its long edges in place.
+        weakest = [np.linalg.eigvalsh(slope[m].T @ slope[m])[0] for m in (edge, kept)]
+        return bool(weakest[1] > 0.35 * weakest[0] > 0)
 
     def _pixels(self, frame: int, roi: tuple[slice, slice]) -> Field:
         return self.clip.images[frame][roi].astype(np.float32)
