@@ -484,6 +484,15 @@ class Scene:
         then = largest_channel(cv2.absdiff(image, self.at_prompt[roi])) < 20
         return np.asarray((now & self.plate_known[roi]) | (then & self.at_prompt_known[roi]), bool)
 
+    def foreign(self, frame: int, roi: tuple[slice, slice], mask: Mask) -> Field:
+        """1 where a region shows neither the object (mask (H, W)) nor the background, else 0: (H, W)."""
+        image, plate = self.footage.images[frame][roi], self.plate[roi]
+        differs = (largest_channel(cv2.absdiff(image, plate)) > 28) & ~relit(plate, image)
+        apart = differs & self.plate_known[roi] & ~grow(mask[roi], self.footage.unit)
+        result = np.zeros(mask.shape, np.float32)
+        result[roi] = cv2.medianBlur(apart.astype(np.uint8), 3)
+        return result
+
     def surroundings(self, frame: int, mask: Mask) -> Palette:
         """Colours right around a mask."""
         unit = self.footage.unit
@@ -603,6 +612,8 @@ class Track:
         self.own.counts = scene.colours.own.counts.copy()
         self.around = scene.surroundings(scene.frame, scene.start)
         self.area = float(area(scene.start))
+        self.other = scene.foreign(scene.frame, region(scene.start, 60 * self.clip.unit), scene.start)
+        """What is neither object nor background (H, W), 0 or 1, around the object."""
         self.lost = 0
         """Number of frames since it was seen."""
         self.last = centre(scene.start)
@@ -646,7 +657,10 @@ class Track:
         prior = prior - np.where(still & (distance < 0) & ~moved[roi], 3.0 * pace, 0)
         # What moves along at its side does: a face that turns into view.
         along = np.linalg.norm(flow[roi] - carried[roi], axis=-1) < 0.5 * unit + 0.25 * speed
-        prior = prior + np.where(along & ~still & (distance < 0), 1.5 * pace, 0)
+        other = cv2.remap(self.other, place[roi][..., 0], place[roi][..., 1], cv2.INTER_LINEAR) > 0.5
+        prior = prior + np.where(along & ~still & ~other & (distance < 0), 1.5 * pace, 0)
+        # What was something else before, such as the hand that pushes, stays it.
+        prior = np.where(other & ~moved[roi], np.minimum(prior, 0.0) - 1.5, prior)
         ratio = self.scene.evidence(frame, roi, self.around, self.own)
         # A hand that slides over the object is not to stay in the mask because it once was.
         prior = np.where(self.scene.like_hand(frame, roi, self.own), np.minimum(prior, 0.3), prior)
@@ -742,6 +756,7 @@ class Track:
         if fresh.known:
             self.around.counts = 0.7 * self.around.counts + 0.3 * fresh.counts
             self.around.forget()
+        self.other = self.scene.foreign(frame, region(mask, 60 * self.clip.unit), mask)
         self.mask, self.look = mask, look
         seen = mask[roi]
         fresh_look = self._pixels(frame, roi)
