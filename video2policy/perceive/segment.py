@@ -144,6 +144,14 @@ def relit(a: Image, b: Image) -> Mask:
     return np.asarray((rest < 12) & (factor > 0.4) & (factor < 2.5), bool)
 
 
+def in_shadow(lit: Image, image: Image) -> Mask:
+    """Where an RGB image may be another one in less light, or in the same."""
+    x, y = lit.astype(np.float32) + 4, image.astype(np.float32) + 4
+    factor = (x * y).sum(-1) / (x * x).sum(-1)
+    rest = np.abs(y - factor[..., None] * x).max(axis=-1)
+    return np.asarray((rest < 12) & (factor > 0.3) & (factor < 1.1), bool)
+
+
 def recoloured(a: Field, b: Field) -> Field:
     """What two RGB images differ by, largest channel, beside one factor of light for all channels."""
     x, y = a + 4, b + 4
@@ -180,7 +188,8 @@ def plate_likelihood(image: Image, lab: Image, plate: Image, plate_lab: Image) -
     factor = (i * p).sum(-1) / (p * p).sum(-1)
     rest = (i - factor[..., None] * p) / 7.0
     shade = np.exp(-0.5 * np.minimum((rest * rest).sum(-1), 60.0))
-    shade = np.where((factor > 0.42) & (factor < 1.05), 0.25 * peak * shade, 0.0)
+    # The plate itself may have been taken in a shadow.
+    shade = np.where((factor > 0.42) & (factor < 2.2), np.where(factor < 1.05, 0.25, 0.1) * peak * shade, 0.0)
     return np.asarray(np.maximum(lit, shade), np.float32)
 
 
@@ -374,6 +383,17 @@ class Footage:
         image = self.images[frame]
         return is_skin(image) & self.differs(frame, plate) & ~relit(plate, image)
 
+    def reaches_in(self, frame: int) -> Mask:
+        """What is not background, nor background in other light, and touches the frame's border."""
+        foreign = self.differs(frame, self.median) & ~relit(self.median, self.images[frame])
+        foreign = cv2.morphologyEx(foreign.astype(np.uint8), cv2.MORPH_OPEN, disc(2 * self.unit))
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(foreign, connectivity=8)
+        edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+        entering = np.bincount(edge, minlength=count) > 8 * self.unit
+        entering &= stats[:, cv2.CC_STAT_AREA] > 300 * self.unit**2
+        entering[0] = False
+        return np.asarray(entering[labels], bool)
+
     def stirs(self, frame: int) -> Mask:
         """Where a frame differs from a neighbour of it."""
         near = [i for i in (frame - 1, frame + 1) if 0 <= i < len(self)]
@@ -394,6 +414,7 @@ class Scene:
         """The background as the prompt's frame shows it: true also where an object comes to rest later."""
         own = Palette()
         own.learn(bins(footage.lab(frame))[start])
+        self.shadow_share_at_start = self.shadow_share(frame, start)
         self.hand_known = False
         """Whether the hand's colours were learnt where there was nothing but a hand."""
         self.colours = Colours(own, relit_palette(footage.images[frame][start]), self._hand(own), rivals)
@@ -411,10 +432,10 @@ class Scene:
         return filled_in(plate, ~known, 6 * clip.unit), known
 
     def _hand(self, own: Palette) -> Palette:
-        """Colours of moving skin.
+        """Colours of a hand.
 
-        While the object rests, moving skin outside of it is a hand for sure; those frames are enough if a
-        hand is in them. Else the whole clip is asked: the object moves too and may be skin coloured, so
+        While the object rests, what reaches in from the border and moving skin are a hand for sure; those
+        frames are enough if a hand is in them. Else the whole clip is asked: the object moves too and may be skin coloured, so
         colours that are more the object's do not count.
         """
         clip, sure, found = self.footage, [], []
@@ -428,7 +449,7 @@ class Scene:
             changed = clip.differs(frame, here)[self.start].mean()
             resting[side] &= bool(changed < 0.15)
             if resting[side]:
-                sure.append(index[skin & away])
+                sure.append(index[(skin | clip.reaches_in(frame)) & away])
         palette = Palette(HAND_SHADE)
         if sum(map(len, sure)) > 500 * clip.unit**2:
             palette.learn(np.concatenate(sure))
@@ -446,7 +467,7 @@ class Scene:
         clip, reach = self.footage, 4 * self.footage.unit
         chosen = clip.sample(48)
         stack = np.stack([clip.images[i] for i in chosen])
-        hidden = np.stack([grow(masks[i], 2 * reach) | clip.stirs(i) for i in chosen])
+        hidden = np.stack([grow(masks[i], reach) | clip.stirs(i) for i in chosen])
         plate, known = clean_plate(stack, hidden, clip.median)
         plate = np.where(known[..., None], plate, self.at_prompt)
         self.plate_known = known | self.at_prompt_known
@@ -483,6 +504,12 @@ class Scene:
         now = largest_channel(cv2.absdiff(image, self.plate[roi])) < 20
         then = largest_channel(cv2.absdiff(image, self.at_prompt[roi])) < 20
         return np.asarray((now & self.plate_known[roi]) | (then & self.at_prompt_known[roi]), bool)
+
+    def shadow_share(self, frame: int, mask: Mask) -> float:
+        """Share of a mask (H, W) that looks like the background in less light."""
+        roi = region(mask, 0)
+        dark = in_shadow(self.plate[roi], self.footage.images[frame][roi]) & mask[roi]
+        return area(dark) / max(1, area(mask))
 
     def foreign(self, frame: int, roi: tuple[slice, slice], mask: Mask) -> Field:
         """1 where a region shows neither the object (mask (H, W)) nor the background, else 0: (H, W)."""
@@ -645,8 +672,9 @@ class Track:
         prior = np.clip(distance / (3 * unit + 0.2 * speed), -4, 2.2)
         # Does the pixel look as the object did there? Where the object was hidden that alone brings it back.
         now = self._pixels(frame, roi)
-        change = np.minimum(largest_channel(cv2.absdiff(now, look[roi])), recoloured(look[roi], now) + 8)
-        change = cv2.blur(change, (3, 3))
+        change = cv2.blur(largest_channel(cv2.absdiff(now, look[roi])), (3, 3))
+        shaded = cv2.blur(recoloured(look[roi], now), (3, 3)) + 16  # in other light: may be
+        change = np.minimum(change, shaded)
         alike = np.clip((32 - change) / 12, -1.5, 0.8)
         known = whole[roi] > 0.5
         prior = prior + np.where(known & moved[roi], alike, 0)
@@ -669,7 +697,7 @@ class Track:
         mask = np.zeros(self.clip.shape, bool)
         mask[roi] = found
         count = area(mask)
-        if count < 0.05 * self.area:
+        if count < 0.05 * self.area or self._shadow(frame, mask):
             return self._search(frame)
         self.lost = 0
         score = self._score(found, p, moved[roi], whole[roi])
@@ -786,6 +814,8 @@ class Track:
             if not 0.15 < size < 2.0:
                 continue
             distance = float(np.linalg.norm(centres[label] - self.last))
+            if self._shadow(frame, labels == label):
+                continue
             alike = self._likeness(index[labels == label])
             value = alike * min(size, 1 / size) ** 0.35 * np.exp(-0.5 * (distance / reach) ** 2)
             if value > best_value:
@@ -798,6 +828,10 @@ class Track:
         self.mask, self.whole, self.lost = mask, mask.astype(np.float32), 0
         self.look = self.clip.images[frame].astype(np.float32)
         return mask, 0.6 * best_value
+
+    def _shadow(self, frame: int, mask: Mask) -> bool:
+        """Whether a mask is a shadow: the background in less light, where the object did not look like it."""
+        return self.scene.shadow_share(frame, mask) > max(0.75, self.scene.shadow_share_at_start + 0.4)
 
     def _likeness(self, index: NDArray[np.int32]) -> float:
         """Overlap of a region's histogram with the object's, 0 to 1."""
