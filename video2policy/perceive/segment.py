@@ -27,6 +27,8 @@ Field = NDArray[np.float32]
 
 WORK_SIDE = 640
 """Long side in pixels at which masks are computed."""
+FLOW_SIDE = 427
+"""Long side in pixels at which optical flow is computed."""
 LEVELS = (32, 64, 64)
 """Colour bins along L, a and b (8-bit Lab)."""
 SPREAD = (8.0, 5.0, 5.0)
@@ -361,8 +363,9 @@ class Footage:
 
     def _small(self, frame: int) -> Image:
         grey = cv2.cvtColor(self.images[frame], cv2.COLOR_RGB2GRAY)
-        half = (self.shape[1] // 2, self.shape[0] // 2)
-        return np.asarray(cv2.resize(grey, half, interpolation=cv2.INTER_AREA), np.uint8)
+        scale = min(1.0, FLOW_SIDE / max(self.shape))
+        size = (max(1, round(self.shape[1] * scale)), max(1, round(self.shape[0] * scale)))
+        return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
 
     def flow(self, frame: int, before: int) -> Field:
         """Flow (H, W, 2): where each pixel of ``frame`` was on frame ``before``, as an offset in pixels."""
@@ -834,10 +837,12 @@ class Track:
         return self.scene.shadow_share(frame, mask) > max(0.75, self.scene.shadow_share_at_start + 0.4)
 
     def _likeness(self, index: NDArray[np.int32]) -> float:
-        """Overlap of a region's histogram with the object's, 0 to 1."""
-        palette = Palette()
+        """How much a region's colours are the object's, 0 to 1: overlap of the histograms, or, when only a
+        part or the object in other light may be seen, whether the object has these colours at all."""
+        palette, colours = Palette(), self.scene.colours
         palette.learn(index)
-        return palette.overlap(self.scene.colours.own)
+        known = np.maximum(colours.own.density(index), colours.relit.density(index)) > 20 * UNIFORM
+        return max(palette.overlap(colours.own), 0.7 * float(known.mean()))
 
 
 def propagate(scene: Scene) -> tuple[dict[int, Mask], dict[int, float]]:
