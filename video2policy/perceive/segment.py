@@ -112,7 +112,8 @@ class Palette:
             blurred = cv2.GaussianBlur(
                 self.counts.reshape(LEVELS[0], -1), (1, 2 * round(3 * self.shade) + 1), 0, sigmaY=self.shade
             )
-            smooth = [cv2.GaussianBlur(plane, (5, 5), 0.9) for plane in blurred.reshape(LEVELS)]
+            planes = blurred.reshape(LEVELS)
+            smooth = [cv2.GaussianBlur(plane, (5, 5), 0.9) if plane.any() else plane for plane in planes]
             self._density = np.stack(smooth).ravel().astype(np.float32)
         return np.asarray(self._density[index] * 0.95 + 0.05 * UNIFORM, np.float32)
 
@@ -121,6 +122,11 @@ class Palette:
         shape = (LEVELS[0] // 4, 4, LEVELS[1] // 2, 2, LEVELS[2] // 2, 2)
         a, b = (p.counts.reshape(shape).sum(axis=(1, 3, 5)) for p in (self, other))
         return float(np.minimum(a, b).sum())
+
+
+def dot(a: Field, b: Field) -> Field:
+    """Scalar products of two images' colours: (H, W)."""
+    return np.asarray(cv2.transform(cv2.multiply(a, b), np.ones((1, 3), np.float32)), np.float32)
 
 
 def relit_palette(pixels: Image) -> Palette:
@@ -141,24 +147,24 @@ def is_skin(image: Image) -> Mask:
 def relit(a: Image, b: Image) -> Mask:
     """Where two RGB images differ by one factor for all channels only, as in a shadow."""
     x, y = a.astype(np.float32) + 4, b.astype(np.float32) + 4
-    factor = (x * y).sum(-1) / (x * x).sum(-1)
-    rest = np.abs(y - factor[..., None] * x).max(axis=-1) / np.maximum(factor, 1.0)
+    factor = dot(x, y) / dot(x, x)
+    rest = largest_channel(cv2.absdiff(y, factor[..., None] * x)) / np.maximum(factor, 1.0)
     return np.asarray((rest < 12) & (factor > 0.4) & (factor < 2.5), bool)
 
 
 def in_shadow(lit: Image, image: Image) -> Mask:
     """Where an RGB image may be another one in less light, or in the same."""
     x, y = lit.astype(np.float32) + 4, image.astype(np.float32) + 4
-    factor = (x * y).sum(-1) / (x * x).sum(-1)
-    rest = np.abs(y - factor[..., None] * x).max(axis=-1)
+    factor = dot(x, y) / dot(x, x)
+    rest = largest_channel(cv2.absdiff(y, factor[..., None] * x))
     return np.asarray((rest < 12) & (factor > 0.3) & (factor < 1.1), bool)
 
 
 def recoloured(a: Field, b: Field) -> Field:
     """What two RGB images differ by, largest channel, beside one factor of light for all channels."""
     x, y = a + 4, b + 4
-    factor = np.clip((x * y).sum(-1) / (x * x).sum(-1), 0.35, 2.5)
-    rest = np.abs(y - factor[..., None] * x).max(axis=-1) / np.minimum(factor, 1.0)
+    factor = np.clip(dot(x, y) / dot(x, x), 0.35, 2.5)
+    rest = largest_channel(cv2.absdiff(y, factor[..., None] * x)) / np.minimum(factor, 1.0)
     return np.asarray(rest, np.float32)
 
 
@@ -182,14 +188,14 @@ def plate_likelihood(image: Image, lab: Image, plate: Image, plate_lab: Image) -
     """Probability per colour bin of each pixel if it shows the plate, in full light or in a shadow."""
     # An edge of the background may shift by a pixel: any colour within its neighbourhood will do.
     low, high = cv2.erode(plate_lab, np.ones((3, 3))), cv2.dilate(plate_lab, np.ones((3, 3)))
-    d = cv2.max(cv2.subtract(low, lab), cv2.subtract(lab, high)) / np.array(SPREAD, np.float32)
+    d = cv2.max(cv2.subtract(low, lab), cv2.subtract(lab, high)) * (1 / np.array(SPREAD, np.float32))
     peak = np.float32(1 / ((2 * np.pi) ** 1.5 * (SPREAD[0] / 8) * (SPREAD[1] / 4) * (SPREAD[2] / 4)))
-    lit = peak * np.exp(-0.5 * np.minimum((d * d).sum(-1), 60.0))
+    lit = peak * np.exp(-0.5 * np.minimum(dot(d, d), 60.0))
     # A cast shadow multiplies the background's colour by one factor.
     i, p = image.astype(np.float32) + 4, plate.astype(np.float32) + 4
-    factor = (i * p).sum(-1) / (p * p).sum(-1)
+    factor = dot(i, p) / dot(p, p)
     rest = (i - factor[..., None] * p) / 7.0
-    shade = np.exp(-0.5 * np.minimum((rest * rest).sum(-1), 60.0))
+    shade = np.exp(-0.5 * np.minimum(dot(rest, rest), 60.0))
     # The plate itself may have been taken in a shadow.
     shade = np.where((factor > 0.42) & (factor < 2.2), np.where(factor < 1.05, 0.25, 0.1) * peak * shade, 0.0)
     return np.asarray(np.maximum(lit, shade), np.float32)
@@ -841,7 +847,10 @@ class Track:
         part or the object in other light may be seen, whether the object has these colours at all."""
         palette, colours = Palette(), self.scene.colours
         palette.learn(index)
-        known = np.maximum(colours.own.density(index), colours.relit.density(index)) > 20 * UNIFORM
+        mine = np.maximum(colours.own.density(index), colours.relit.density(index))
+        known = mine > 20 * UNIFORM
+        if colours.hand.known:
+            known &= mine > colours.hand.density(index)
         return max(palette.overlap(colours.own), 0.7 * float(known.mean()))
 
 
