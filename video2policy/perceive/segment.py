@@ -589,14 +589,14 @@ def clean_plate(stack: Image, hidden: Mask, fallback: Image) -> tuple[Image, Mas
     The median over the frames at which a pixel is not hidden; known where it is seen often enough and
     then looks the same, so that what was not recognised as hidden does not become background.
     """
-    values = stack.astype(np.int16)
-    values[hidden] = 999  # hidden frames sort to the end
-    values.sort(axis=0)
+    values = np.moveaxis(stack, 0, -1).astype(np.int16, order="C")  # neighbours in memory sort quickest
+    np.copyto(values, 999, where=np.moveaxis(hidden, 0, -1)[:, :, None])  # hidden frames sort to the end
+    values.sort(axis=-1)
     seen = (~hidden).sum(axis=0)
 
     def quantile(share: float) -> NDArray[np.int16]:
         place = (np.maximum(seen - 1, 0) * share).astype(int)
-        return np.take_along_axis(values, place[None, ..., None], axis=0)[0]
+        return np.take_along_axis(values, place[..., None, None], axis=-1)[..., 0]
 
     spread = (quantile(0.75) - quantile(0.25)).max(axis=-1)
     plate = np.where((seen > 0)[..., None], quantile(0.5), fallback).astype(np.uint8)
@@ -652,8 +652,8 @@ class Track:
         """What is neither object nor background (H, W), 0 or 1, around the object."""
         self.lost = 0
         """Number of frames since it was seen."""
-        self.last = centre(scene.start)
-        """Where it was seen last [x, y]."""
+        self.home = scene.start
+        """Its mask where it was seen last."""
         rows, columns = self.clip.shape
         self.grid = np.stack(
             np.meshgrid(np.arange(columns, dtype=np.float32), np.arange(rows, dtype=np.float32)), axis=-1
@@ -808,8 +808,11 @@ class Track:
     def _search(self, frame: int) -> tuple[Mask, float]:
         """Look for a lost object by its colours among what is not background."""
         if not self.lost:
-            self.last = centre(self.mask if self.mask.any() else self.whole > 0.3)
+            self.home = self.mask.copy() if self.mask.any() else self.whole > 0.3
         self.lost += 1
+        roi, last = region(self.home, 0), centre(self.home)
+        # Something may still stand before the place where it was.
+        gone = area(self.scene.shows_plate(frame, roi) & self.home[roi]) > 0.5 * area(self.home)
         everywhere = (slice(0, self.clip.shape[0]), slice(0, self.clip.shape[1]))
         ratio = self.scene.evidence(frame, everywhere, self.around, self.own)
         index = bins(self.clip.lab(frame))
@@ -822,10 +825,10 @@ class Track:
             size = stats[label, cv2.CC_STAT_AREA] / self.area
             if not 0.15 < size < 2.0:
                 continue
-            distance = float(np.linalg.norm(centres[label] - self.last))
+            distance = float(np.linalg.norm(centres[label] - last))
             if self._shadow(frame, labels == label):
                 continue
-            alike = self._likeness(index[labels == label])
+            alike = self._likeness(index[labels == label], gone)
             value = alike * min(size, 1 / size) ** 0.35 * np.exp(-0.5 * (distance / reach) ** 2)
             if value > best_value:
                 best, best_value = label, float(value)
@@ -842,13 +845,15 @@ class Track:
         """Whether a mask is a shadow: the background in less light, where the object did not look like it."""
         return self.scene.shadow_share(frame, mask) > max(0.75, self.scene.shadow_share_at_start + 0.4)
 
-    def _likeness(self, index: NDArray[np.int32]) -> float:
-        """How much a region's colours are the object's, 0 to 1: overlap of the histograms, or, when only a
-        part or the object in other light may be seen, whether the object has these colours at all."""
+    def _likeness(self, index: NDArray[np.int32], lenient: bool) -> float:
+        """How much a region's colours are the object's, 0 to 1: overlap of the histograms; ``lenient`` also,
+        as a part or other light may be seen, whether the object has these colours at all."""
         palette, colours = Palette(), self.scene.colours
         palette.learn(index)
-        mine = np.maximum(colours.own.density(index), colours.relit.density(index))
-        known = mine > 20 * UNIFORM
+        if not lenient:
+            return palette.overlap(colours.own)
+        mine = np.maximum(colours.own.density(index), 0.4 * colours.relit.density(index))
+        known = mine > 10 * UNIFORM
         if colours.hand.known:
             known &= mine > colours.hand.density(index)
         return max(palette.overlap(colours.own), 0.7 * float(known.mean()))
