@@ -25,7 +25,18 @@ from video2policy.sheet import read_sheet
 REPO = Path(__file__).resolve().parent.parent
 ASKED_SECONDS, ASKED_MB = 40.0, 3 * 1024
 """For a clip of 4 s at 640x480 on 2 cores."""
-STAGES = ("frames", "ground", "hands", "segment", "depth", "reconstruct", "scale", "track", "collide", "scene")
+STAGES = (
+    "frames",
+    "ground",
+    "hands",
+    "segment",
+    "depth",
+    "reconstruct",
+    "scale",
+    "track",
+    "collide",
+    "scene",
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +66,7 @@ def table(found: Sequence[Job], wall: float, decode: float, cores: int) -> str:
     peak = max(job.memory for job in found)
     lines += [
         "",
-        f"wall time {wall:.1f} s on {cores} cores: {wall / ASKED_SECONDS:.2f} of the {ASKED_SECONDS:.0f} s asked",
+        f"wall time {wall:.1f} s on {cores} cores: {wall / ASKED_SECONDS:.2f} of {ASKED_SECONDS:.0f} s asked",
         f"peak memory of a job {peak:.0f} MB: {peak / ASKED_MB:.2f} of the {ASKED_MB} MB asked",
         f"in the stages {sum(job.seconds for job in found):.1f} s, decoding alone {decode:.2f} s; "
         f"load of the machine at the end {os.getloadavg()[0]:.1f}",

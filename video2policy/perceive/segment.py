@@ -124,7 +124,7 @@ class Palette:
         return float(np.minimum(a, b).sum())
 
 
-def dot(a: Field, b: Field) -> Field:
+def dot(a: NDArray[Any], b: NDArray[Any]) -> Field:
     """Scalar products of two images' colours: (H, W)."""
     return np.asarray(cv2.transform(cv2.multiply(a, b), np.ones((1, 3), np.float32)), np.float32)
 
@@ -395,8 +395,8 @@ class Footage:
     def reaches_in(self, frame: int) -> Mask:
         """What is not background, nor background in other light, and touches the frame's border."""
         foreign = self.differs(frame, self.median) & ~relit(self.median, self.images[frame])
-        foreign = cv2.morphologyEx(foreign.astype(np.uint8), cv2.MORPH_OPEN, disc(2 * self.unit))
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(foreign, connectivity=8)
+        opened = cv2.morphologyEx(foreign.astype(np.uint8), cv2.MORPH_OPEN, disc(2 * self.unit))
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)
         edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
         entering = np.bincount(edge, minlength=count) > 8 * self.unit
         entering &= stats[:, cv2.CC_STAT_AREA] > 300 * self.unit**2
@@ -444,8 +444,8 @@ class Scene:
         """Colours of a hand.
 
         While the object rests, what reaches in from the border and moving skin are a hand for sure; those
-        frames are enough if a hand is in them. Else the whole clip is asked: the object moves too and may be skin coloured, so
-        colours that are more the object's do not count.
+        frames are enough if a hand is in them. Else the whole clip is asked: the object moves too and may
+        be skin coloured, so colours that are more the object's do not count.
         """
         clip, sure, found = self.footage, [], []
         here, away = clip.images[self.frame], ~grow(self.start, 8 * clip.unit)
