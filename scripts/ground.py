@@ -30,8 +30,10 @@ def main(
     proposer = None if method.embedded else method.module().proposer(method)
     images = Frames(frames)
     write_image(overlay, images[0])  # what there was to look at, should an object not be found
+    given = {**row["boxes"], **row["points"]}
+    unplaced = [name for name in row["objects"] if name not in given]
     try:
-        detector = Detector.load(weights[0].parent) if weights else None
+        detector = Detector.load(weights[0].parent) if weights and unplaced else None
     except WrongFiles as wrong:
         raise Failed(str(wrong)) from None
     groundings, verdict = ground(images, json.loads(clip_json.read_text()), row, proposer, detector)

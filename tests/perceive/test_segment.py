@@ -172,3 +172,21 @@ def test_real_cup_stays_apart_from_its_twins(real_clips: Path) -> None:
     assert areas.min() > 0.75 * areas[0] and areas.max() < 1.15 * areas[0]
     columns = [np.argwhere(mask)[:, 1].mean() for mask in found.masks]
     assert columns[-1] - columns[0] > 0.08 * images[0].shape[1], "it moves to the right"
+
+
+def test_shadow_over_a_resting_object() -> None:
+    """A hard shadow wanders over a dull card that lies still on a table; the mask stays the card's."""
+    rng = np.random.default_rng(1)
+    table = rng.normal((170, 140, 110), 4, (120, 200, 3))
+    table[45:75, 80:130] = (70, 90, 130)
+    table[52:60, 90:120] = (150, 150, 60)
+    truth = np.zeros((120, 200), bool)
+    truth[45:75, 80:130] = True
+    frames = []
+    for t in range(24):
+        image = table + rng.normal(0, 2, table.shape)
+        image[20:100, max(0, 10 * t - 60) : 10 * t] *= 0.5
+        frames.append(image.clip(0, 255).astype(np.uint8))
+    found = segment(frames, [Prompt("card", 0, (79, 44, 131, 76))], "card")
+    values = np.array([iou(mask, truth) for mask in found.masks])
+    assert values.min() > 0.85

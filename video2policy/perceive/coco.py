@@ -13,14 +13,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
-from video2policy.perceive.tfjs import GraphError, GraphModel
+if TYPE_CHECKING:  # torch takes seconds to import: only who runs the network waits for it
+    import torch
+
+    from video2policy.perceive.tfjs import GraphModel
 
 Image = NDArray[np.uint8]
 Box = tuple[float, float, float, float]
@@ -78,6 +80,8 @@ def sha256(path: Path) -> str:
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Layers this small gain nothing from threads, and wait long for them where other jobs run."""
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -108,6 +112,8 @@ class Detector:
     @classmethod
     def load(cls, folder: Path = FOLDER) -> Detector:
         """From the folder with its files. Raises NoDetector if they are absent, WrongFiles if changed."""
+        from video2policy.perceive.tfjs import GraphError, GraphModel
+
         check_files(folder)
         try:
             return cls(GraphModel.load(folder / "centernet.json", folder / "centernet.bin", OUTPUTS))
@@ -118,6 +124,8 @@ class Detector:
         self, image: Image, crop: Sequence[float] | None = None, least: float = 0.1
     ) -> list[Detection]:
         """What is on an RGB image (H, W, 3), or in a part of it: [x0, y0, x1, y1] pixels. Best first."""
+        import torch
+
         height, width = image.shape[:2]
         x0, y0, x1, y1 = (0, 0, width, height) if crop is None else (round(v) for v in crop)
         x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
@@ -152,6 +160,9 @@ def decode(
         sides: (rows, columns, 4), from a cell to its box's left, top, right and bottom, pixels of the input.
         least: a centre whose best class is below is left out.
     """
+    import torch
+    from torch.nn import functional
+
     best = heat.amax(-1)
     peak = functional.max_pool2d(best[None, None], 3, 1, 1)[0, 0] == best
     score = torch.where(peak, best, torch.zeros_like(best)).flatten()

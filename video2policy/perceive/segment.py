@@ -27,6 +27,8 @@ Field = NDArray[np.float32]
 
 WORK_SIDE = 640
 """Long side in pixels at which masks are computed."""
+FLOW_SIDE = 427
+"""Long side in pixels at which optical flow is computed."""
 LEVELS = (32, 64, 64)
 """Colour bins along L, a and b (8-bit Lab)."""
 SPREAD = (8.0, 5.0, 5.0)
@@ -37,6 +39,8 @@ METHOD = "GrabCut, then flow, colour and background plate"
 BETTER = "SAM 2 needs weights from a model hub"
 HAND_SHADE = 2.5
 """Bins of lightness over which a hand's colours are spread: fingers are lit and shaded variously."""
+SHADES = (0.45, 0.6, 0.75, 1.33, 1.67)
+"""Factors of light in which an object's colours are expected: a hand's shadow comes and goes."""
 UNIFORM = 5e-5
 """Density of any colour whatever, per bin: no colour is impossible."""
 
@@ -108,7 +112,8 @@ class Palette:
             blurred = cv2.GaussianBlur(
                 self.counts.reshape(LEVELS[0], -1), (1, 2 * round(3 * self.shade) + 1), 0, sigmaY=self.shade
             )
-            smooth = [cv2.GaussianBlur(plane, (5, 5), 0.9) for plane in blurred.reshape(LEVELS)]
+            planes = blurred.reshape(LEVELS)
+            smooth = [cv2.GaussianBlur(plane, (5, 5), 0.9) if plane.any() else plane for plane in planes]
             self._density = np.stack(smooth).ravel().astype(np.float32)
         return np.asarray(self._density[index] * 0.95 + 0.05 * UNIFORM, np.float32)
 
@@ -117,6 +122,20 @@ class Palette:
         shape = (LEVELS[0] // 4, 4, LEVELS[1] // 2, 2, LEVELS[2] // 2, 2)
         a, b = (p.counts.reshape(shape).sum(axis=(1, 3, 5)) for p in (self, other))
         return float(np.minimum(a, b).sum())
+
+
+def dot(a: NDArray[Any], b: NDArray[Any]) -> Field:
+    """Scalar products of two images' colours: (H, W)."""
+    return np.asarray(cv2.transform(cv2.multiply(a, b), np.ones((1, 3), np.float32)), np.float32)
+
+
+def relit_palette(pixels: Image) -> Palette:
+    """The colours of RGB pixels (n, 3) in other light."""
+    palette = Palette()
+    bright = pixels.astype(np.float32)
+    shades = [np.clip(bright * factor, 0, 255).astype(np.uint8) for factor in SHADES]
+    palette.learn(bins(to_lab(np.concatenate(shades)[:, None]))[:, 0])
+    return palette
 
 
 def is_skin(image: Image) -> Mask:
@@ -128,9 +147,25 @@ def is_skin(image: Image) -> Mask:
 def relit(a: Image, b: Image) -> Mask:
     """Where two RGB images differ by one factor for all channels only, as in a shadow."""
     x, y = a.astype(np.float32) + 4, b.astype(np.float32) + 4
-    factor = (x * y).sum(-1) / (x * x).sum(-1)
-    rest = np.abs(y - factor[..., None] * x).max(axis=-1) / np.maximum(factor, 1.0)
+    factor = dot(x, y) / dot(x, x)
+    rest = largest_channel(cv2.absdiff(y, factor[..., None] * x)) / np.maximum(factor, 1.0)
     return np.asarray((rest < 12) & (factor > 0.4) & (factor < 2.5), bool)
+
+
+def in_shadow(lit: Image, image: Image) -> Mask:
+    """Where an RGB image may be another one in less light, or in the same."""
+    x, y = lit.astype(np.float32) + 4, image.astype(np.float32) + 4
+    factor = dot(x, y) / dot(x, x)
+    rest = largest_channel(cv2.absdiff(y, factor[..., None] * x))
+    return np.asarray((rest < 12) & (factor > 0.3) & (factor < 1.1), bool)
+
+
+def recoloured(a: Field, b: Field) -> Field:
+    """What two RGB images differ by, largest channel, beside one factor of light for all channels."""
+    x, y = a + 4, b + 4
+    factor = np.clip(dot(x, y) / dot(x, x), 0.35, 2.5)
+    rest = largest_channel(cv2.absdiff(y, factor[..., None] * x)) / np.minimum(factor, 1.0)
+    return np.asarray(rest, np.float32)
 
 
 def disc(radius: float) -> Image:
@@ -153,15 +188,16 @@ def plate_likelihood(image: Image, lab: Image, plate: Image, plate_lab: Image) -
     """Probability per colour bin of each pixel if it shows the plate, in full light or in a shadow."""
     # An edge of the background may shift by a pixel: any colour within its neighbourhood will do.
     low, high = cv2.erode(plate_lab, np.ones((3, 3))), cv2.dilate(plate_lab, np.ones((3, 3)))
-    d = cv2.max(cv2.subtract(low, lab), cv2.subtract(lab, high)) / np.array(SPREAD, np.float32)
+    d = cv2.max(cv2.subtract(low, lab), cv2.subtract(lab, high)) * (1 / np.array(SPREAD, np.float32))
     peak = np.float32(1 / ((2 * np.pi) ** 1.5 * (SPREAD[0] / 8) * (SPREAD[1] / 4) * (SPREAD[2] / 4)))
-    lit = peak * np.exp(-0.5 * np.minimum((d * d).sum(-1), 60.0))
+    lit = peak * np.exp(-0.5 * np.minimum(dot(d, d), 60.0))
     # A cast shadow multiplies the background's colour by one factor.
     i, p = image.astype(np.float32) + 4, plate.astype(np.float32) + 4
-    factor = (i * p).sum(-1) / (p * p).sum(-1)
+    factor = dot(i, p) / dot(p, p)
     rest = (i - factor[..., None] * p) / 7.0
-    shade = np.exp(-0.5 * np.minimum((rest * rest).sum(-1), 60.0))
-    shade = np.where((factor > 0.42) & (factor < 1.05), 0.25 * peak * shade, 0.0)
+    shade = np.exp(-0.5 * np.minimum(dot(rest, rest), 60.0))
+    # The plate itself may have been taken in a shadow.
+    shade = np.where((factor > 0.42) & (factor < 2.2), np.where(factor < 1.05, 0.25, 0.1) * peak * shade, 0.0)
     return np.asarray(np.maximum(lit, shade), np.float32)
 
 
@@ -277,6 +313,13 @@ def grabcut(image: Image, prompt: Prompt, avoid: Mask | None = None) -> tuple[Ma
     return mask, told
 
 
+def centre(mask: Mask) -> NDArray[np.float64]:
+    """Mean [x, y] of a mask's pixels; the frame's middle for an empty mask."""
+    if not mask.any():
+        return np.array([mask.shape[1] / 2, mask.shape[0] / 2])
+    return np.asarray(np.argwhere(mask).mean(axis=0)[::-1], np.float64)
+
+
 def fill_holes(mask: Mask, share: float = 0.08) -> Mask:
     """Fill holes that are small against the mask; a mug's handle keeps its hole."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8), connectivity=4)
@@ -298,6 +341,8 @@ class Colours:
     """Colour models: the object's, what else moves (hands), other named objects."""
 
     own: Palette
+    relit: Palette
+    """The object's colours in other light."""
     hand: Palette
     rivals: list[Palette]
 
@@ -324,8 +369,9 @@ class Footage:
 
     def _small(self, frame: int) -> Image:
         grey = cv2.cvtColor(self.images[frame], cv2.COLOR_RGB2GRAY)
-        half = (self.shape[1] // 2, self.shape[0] // 2)
-        return np.asarray(cv2.resize(grey, half, interpolation=cv2.INTER_AREA), np.uint8)
+        scale = min(1.0, FLOW_SIDE / max(self.shape))
+        size = (max(1, round(self.shape[1] * scale)), max(1, round(self.shape[0] * scale)))
+        return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
 
     def flow(self, frame: int, before: int) -> Field:
         """Flow (H, W, 2): where each pixel of ``frame`` was on frame ``before``, as an offset in pixels."""
@@ -345,6 +391,17 @@ class Footage:
         """Skin that is not background, nor background in a shadow."""
         image = self.images[frame]
         return is_skin(image) & self.differs(frame, plate) & ~relit(plate, image)
+
+    def reaches_in(self, frame: int) -> Mask:
+        """What is not background, nor background in other light, and touches the frame's border."""
+        foreign = self.differs(frame, self.median) & ~relit(self.median, self.images[frame])
+        opened = cv2.morphologyEx(foreign.astype(np.uint8), cv2.MORPH_OPEN, disc(2 * self.unit))
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)
+        edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+        entering = np.bincount(edge, minlength=count) > 8 * self.unit
+        entering &= stats[:, cv2.CC_STAT_AREA] > 300 * self.unit**2
+        entering[0] = False
+        return np.asarray(entering[labels], bool)
 
     def stirs(self, frame: int) -> Mask:
         """Where a frame differs from a neighbour of it."""
@@ -366,9 +423,10 @@ class Scene:
         """The background as the prompt's frame shows it: true also where an object comes to rest later."""
         own = Palette()
         own.learn(bins(footage.lab(frame))[start])
+        self.shadow_share_at_start = self.shadow_share(frame, start)
         self.hand_known = False
         """Whether the hand's colours were learnt where there was nothing but a hand."""
-        self.colours = Colours(own, self._hand(own), rivals)
+        self.colours = Colours(own, relit_palette(footage.images[frame][start]), self._hand(own), rivals)
 
     def _first_plate(self) -> tuple[Image, Mask]:
         """The prompt's frame where it shows background, the temporal median where a hand is in it."""
@@ -383,11 +441,11 @@ class Scene:
         return filled_in(plate, ~known, 6 * clip.unit), known
 
     def _hand(self, own: Palette) -> Palette:
-        """Colours of moving skin.
+        """Colours of a hand.
 
-        While the object rests, moving skin outside of it is a hand for sure; those frames are enough if a
-        hand is in them. Else the whole clip is asked: the object moves too and may be skin coloured, so
-        colours that are more the object's do not count.
+        While the object rests, what reaches in from the border and moving skin are a hand for sure; those
+        frames are enough if a hand is in them. Else the whole clip is asked: the object moves too and may
+        be skin coloured, so colours that are more the object's do not count.
         """
         clip, sure, found = self.footage, [], []
         here, away = clip.images[self.frame], ~grow(self.start, 8 * clip.unit)
@@ -400,7 +458,7 @@ class Scene:
             changed = clip.differs(frame, here)[self.start].mean()
             resting[side] &= bool(changed < 0.15)
             if resting[side]:
-                sure.append(index[skin & away])
+                sure.append(index[(skin | clip.reaches_in(frame)) & away])
         palette = Palette(HAND_SHADE)
         if sum(map(len, sure)) > 500 * clip.unit**2:
             palette.learn(np.concatenate(sure))
@@ -418,7 +476,7 @@ class Scene:
         clip, reach = self.footage, 4 * self.footage.unit
         chosen = clip.sample(48)
         stack = np.stack([clip.images[i] for i in chosen])
-        hidden = np.stack([grow(masks[i], 2 * reach) | clip.stirs(i) for i in chosen])
+        hidden = np.stack([grow(masks[i], reach) | clip.stirs(i) for i in chosen])
         plate, known = clean_plate(stack, hidden, clip.median)
         plate = np.where(known[..., None], plate, self.at_prompt)
         self.plate_known = known | self.at_prompt_known
@@ -456,6 +514,21 @@ class Scene:
         then = largest_channel(cv2.absdiff(image, self.at_prompt[roi])) < 20
         return np.asarray((now & self.plate_known[roi]) | (then & self.at_prompt_known[roi]), bool)
 
+    def shadow_share(self, frame: int, mask: Mask) -> float:
+        """Share of a mask (H, W) that looks like the background in less light."""
+        roi = region(mask, 0)
+        dark = in_shadow(self.plate[roi], self.footage.images[frame][roi]) & mask[roi]
+        return area(dark) / max(1, area(mask))
+
+    def foreign(self, frame: int, roi: tuple[slice, slice], mask: Mask) -> Field:
+        """1 where a region shows neither the object (mask (H, W)) nor the background, else 0: (H, W)."""
+        image, plate = self.footage.images[frame][roi], self.plate[roi]
+        differs = (largest_channel(cv2.absdiff(image, plate)) > 28) & ~relit(plate, image)
+        apart = differs & self.plate_known[roi] & ~grow(mask[roi], self.footage.unit)
+        result = np.zeros(mask.shape, np.float32)
+        result[roi] = cv2.medianBlur(apart.astype(np.uint8), 3)
+        return result
+
     def surroundings(self, frame: int, mask: Mask) -> Palette:
         """Colours right around a mask."""
         unit = self.footage.unit
@@ -486,6 +559,7 @@ class Scene:
         mine = self.colours.own.density(index)
         if own is not None:
             mine = 0.5 * mine + 0.5 * own.density(index)
+        mine = 0.85 * mine + 0.15 * self.colours.relit.density(index)
         near = around.density(index)
         seen = plate_likelihood(image, lab, plate, to_lab(plate))
         if self.plate is not self.at_prompt:
@@ -515,14 +589,14 @@ def clean_plate(stack: Image, hidden: Mask, fallback: Image) -> tuple[Image, Mas
     The median over the frames at which a pixel is not hidden; known where it is seen often enough and
     then looks the same, so that what was not recognised as hidden does not become background.
     """
-    values = stack.astype(np.int16)
-    values[hidden] = 999  # hidden frames sort to the end
-    values.sort(axis=0)
+    values = np.moveaxis(stack, 0, -1).astype(np.int16, order="C")  # neighbours in memory sort quickest
+    np.copyto(values, 999, where=np.moveaxis(hidden, 0, -1)[:, :, None])  # hidden frames sort to the end
+    values.sort(axis=-1)
     seen = (~hidden).sum(axis=0)
 
     def quantile(share: float) -> NDArray[np.int16]:
         place = (np.maximum(seen - 1, 0) * share).astype(int)
-        return np.take_along_axis(values, place[None, ..., None], axis=0)[0]
+        return np.take_along_axis(values, place[..., None, None], axis=-1)[..., 0]
 
     spread = (quantile(0.75) - quantile(0.25)).max(axis=-1)
     plate = np.where((seen > 0)[..., None], quantile(0.5), fallback).astype(np.uint8)
@@ -574,7 +648,12 @@ class Track:
         self.own.counts = scene.colours.own.counts.copy()
         self.around = scene.surroundings(scene.frame, scene.start)
         self.area = float(area(scene.start))
+        self.other = scene.foreign(scene.frame, region(scene.start, 60 * self.clip.unit), scene.start)
+        """What is neither object nor background (H, W), 0 or 1, around the object."""
         self.lost = 0
+        """Number of frames since it was seen."""
+        self.home = scene.start
+        """Its mask where it was seen last."""
         rows, columns = self.clip.shape
         self.grid = np.stack(
             np.meshgrid(np.arange(columns, dtype=np.float32), np.arange(rows, dtype=np.float32)), axis=-1
@@ -587,6 +666,8 @@ class Track:
         """
         unit = self.clip.unit
         flow = self.clip.flow(frame, before)
+        if self._rests(frame, before):
+            flow = np.zeros_like(flow)  # a shadow that passes over it takes the flow along
         place = self.grid + flow
         warped = cv2.remap(self.mask.astype(np.float32), place[..., 0], place[..., 1], cv2.INTER_LINEAR)
         moved = warped > 0.5
@@ -599,7 +680,10 @@ class Track:
         distance = signed_distance(prior_mask[roi])
         prior = np.clip(distance / (3 * unit + 0.2 * speed), -4, 2.2)
         # Does the pixel look as the object did there? Where the object was hidden that alone brings it back.
-        change = cv2.blur(largest_channel(cv2.absdiff(self._pixels(frame, roi), look[roi])), (3, 3))
+        now = self._pixels(frame, roi)
+        change = cv2.blur(largest_channel(cv2.absdiff(now, look[roi])), (3, 3))
+        shaded = cv2.blur(recoloured(look[roi], now), (3, 3)) + 16  # in other light: may be
+        change = np.minimum(change, shaded)
         alike = np.clip((32 - change) / 12, -1.5, 0.8)
         known = whole[roi] > 0.5
         prior = prior + np.where(known & moved[roi], alike, 0)
@@ -610,7 +694,10 @@ class Track:
         prior = prior - np.where(still & (distance < 0) & ~moved[roi], 3.0 * pace, 0)
         # What moves along at its side does: a face that turns into view.
         along = np.linalg.norm(flow[roi] - carried[roi], axis=-1) < 0.5 * unit + 0.25 * speed
-        prior = prior + np.where(along & ~still & (distance < 0), 1.5 * pace, 0)
+        other = cv2.remap(self.other, place[roi][..., 0], place[roi][..., 1], cv2.INTER_LINEAR) > 0.5
+        prior = prior + np.where(along & ~still & ~other & (distance < 0), 1.5 * pace, 0)
+        # What was something else before, such as the hand that pushes, stays it.
+        prior = np.where(other & ~moved[roi], np.minimum(prior, 0.0) - 1.5, prior)
         ratio = self.scene.evidence(frame, roi, self.around, self.own)
         # A hand that slides over the object is not to stay in the mask because it once was.
         prior = np.where(self.scene.like_hand(frame, roi, self.own), np.minimum(prior, 0.3), prior)
@@ -619,12 +706,25 @@ class Track:
         mask = np.zeros(self.clip.shape, bool)
         mask[roi] = found
         count = area(mask)
-        if count < 0.05 * self.area:
+        if count < 0.05 * self.area or self._shadow(frame, mask):
             return self._search(frame)
         self.lost = 0
         score = self._score(found, p, moved[roi], whole[roi])
         self._update(frame, roi, mask, p, whole, look)
         return mask, score
+
+    def _rests(self, frame: int, before: int) -> bool:
+        """Whether edges of the object in both directions are where they were on the frame before."""
+        roi = region(self.mask, 4 * self.clip.unit)
+        then, now = (cv2.cvtColor(self.clip.images[i][roi], cv2.COLOR_RGB2GRAY) for i in (before, frame))
+        slope = np.stack([cv2.Sobel(then, cv2.CV_32F, i, 1 - i, ksize=3) / 8 for i in (1, 0)], axis=-1)
+        steep = np.linalg.norm(slope, axis=-1)
+        change = cv2.absdiff(then, now)
+        edge = grow(self.mask[roi], 2 * self.clip.unit) & (steep > 6)
+        kept = edge & (change < 3 + 0.25 * steep)
+        # The weaker direction counts: a book that slides along its spine leaves its long edges in place.
+        weakest = [np.linalg.eigvalsh(slope[m].T @ slope[m])[0] for m in (edge, kept)]
+        return bool(weakest[1] > 0.35 * weakest[0] > 0)
 
     def _pixels(self, frame: int, roi: tuple[slice, slice]) -> Field:
         return self.clip.images[frame][roi].astype(np.float32)
@@ -693,6 +793,7 @@ class Track:
         if fresh.known:
             self.around.counts = 0.7 * self.around.counts + 0.3 * fresh.counts
             self.around.forget()
+        self.other = self.scene.foreign(frame, region(mask, 60 * self.clip.unit), mask)
         self.mask, self.look = mask, look
         seen = mask[roi]
         fresh_look = self._pixels(frame, roi)
@@ -706,38 +807,56 @@ class Track:
 
     def _search(self, frame: int) -> tuple[Mask, float]:
         """Look for a lost object by its colours among what is not background."""
+        if not self.lost:
+            self.home = self.mask.copy() if self.mask.any() else self.whole > 0.3
         self.lost += 1
+        roi, last = region(self.home, 0), centre(self.home)
+        # Something may still stand before the place where it was.
+        gone = area(self.scene.shows_plate(frame, roi) & self.home[roi]) > 0.5 * area(self.home)
         everywhere = (slice(0, self.clip.shape[0]), slice(0, self.clip.shape[1]))
         ratio = self.scene.evidence(frame, everywhere, self.around, self.own)
         index = bins(self.clip.lab(frame))
         likely = (cv2.GaussianBlur(ratio, (0, 0), 1.5 * self.clip.unit) > 1.0).astype(np.uint8)
         candidates = cv2.morphologyEx(likely, cv2.MORPH_OPEN, disc(2 * self.clip.unit))
         count, labels, stats, centres = cv2.connectedComponentsWithStats(candidates, connectivity=8)
-        last = np.argwhere(self.mask if self.mask.any() else self.whole > 0.3).mean(axis=0)[::-1]
         best, best_value = None, 0.3
-        reach = (0.10 + 0.02 * self.lost) * float(np.hypot(*self.clip.shape))
+        reach = (0.15 + 0.05 * self.lost) * float(np.hypot(*self.clip.shape))
         for label in range(1, count):
             size = stats[label, cv2.CC_STAT_AREA] / self.area
-            if not 0.2 < size < 2.0:
+            if not 0.15 < size < 2.0:
                 continue
             distance = float(np.linalg.norm(centres[label] - last))
-            alike = self._likeness(index[labels == label])
-            value = alike * min(size, 1 / size) ** 0.5 * np.exp(-0.5 * (distance / reach) ** 2)
+            if self._shadow(frame, labels == label):
+                continue
+            alike = self._likeness(index[labels == label], gone)
+            value = alike * min(size, 1 / size) ** 0.35 * np.exp(-0.5 * (distance / reach) ** 2)
             if value > best_value:
                 best, best_value = label, float(value)
         mask = np.zeros(self.clip.shape, bool)
         if best is None:
+            self.mask = mask  # what hides it now must not carry it along
             return mask, 0.0
         mask = fill_holes(labels == best)
         self.mask, self.whole, self.lost = mask, mask.astype(np.float32), 0
         self.look = self.clip.images[frame].astype(np.float32)
         return mask, 0.6 * best_value
 
-    def _likeness(self, index: NDArray[np.int32]) -> float:
-        """Overlap of a region's histogram with the object's, 0 to 1."""
-        palette = Palette()
+    def _shadow(self, frame: int, mask: Mask) -> bool:
+        """Whether a mask is a shadow: the background in less light, where the object did not look like it."""
+        return self.scene.shadow_share(frame, mask) > max(0.75, self.scene.shadow_share_at_start + 0.4)
+
+    def _likeness(self, index: NDArray[np.int32], lenient: bool) -> float:
+        """How much a region's colours are the object's, 0 to 1: overlap of the histograms; ``lenient`` also,
+        as a part or other light may be seen, whether the object has these colours at all."""
+        palette, colours = Palette(), self.scene.colours
         palette.learn(index)
-        return palette.overlap(self.scene.colours.own)
+        if not lenient:
+            return palette.overlap(colours.own)
+        mine = np.maximum(colours.own.density(index), 0.4 * colours.relit.density(index))
+        known = mine > 10 * UNIFORM
+        if colours.hand.known:
+            known &= mine > colours.hand.density(index)
+        return max(palette.overlap(colours.own), 0.7 * float(known.mean()))
 
 
 def propagate(scene: Scene) -> tuple[dict[int, Mask], dict[int, float]]:
