@@ -86,10 +86,14 @@ MOST_SURE = 0.99
 """Those that were measured allow no higher probability."""
 VIEWS = {
     "handled": {"first": 1.0, "last": 0.8, "most": 0.6},
+    "held": {"first": 1.0, "last": 0.1, "most": 0.6},
     "other": {"first": 1.0, "last": 0.8, "most": 0.9},
     "hidden": {"first": 1.0, "last": 1.0, "most": 1.0},
 }
-"""What a view is worth where the object is on several: later stages do best from the clip's start on."""
+"""What a view is worth where the object is on several: later stages do best from the clip's start on.
+
+What is lifted is held by the hand at last, which hides a part of it.
+"""
 SAME_PLACE = 0.5
 """Candidates whose boxes share more of their union are at one place."""
 IMPOSSIBLE = -1e9
@@ -169,7 +173,7 @@ def assign(
     chosen: dict[str, Choice] = {}
     free = np.ones(len(pool), bool)
     if handled in odds:
-        index = int((same @ chances * _views(pool, "handled")).argmax())
+        index = int((same @ chances * _views(pool, "held" if family == "lift" else "handled")).argmax())
         free = ~pool.same_view[index] | pool.distinct[index]
         if handled in by_name:
             there = chances[pool.same_view[index]]
