@@ -165,8 +165,8 @@ def run_script(folder, reason=None):
 def test_script_assembles_what_the_stages_wrote(tmp_path):
     old = Scene.load(primitive_scene(tmp_path, "push_right", objects={"can": "cylinder"}))
     verdict, scene = run_script(tmp_path)
-    assert verdict.passed and verdict.confidence == pytest.approx(0.8)
-    assert scene.passed and [gate.stage for gate in scene.gates] == ["frames", "ground"]
+    assert verdict.passed and verdict.stage == "caption"
+    assert scene.passed and [gate.stage for gate in scene.gates] == ["frames", "ground", "caption"]
     np.testing.assert_allclose(
         scene.object("can").difference.translation, old.object("can").difference.translation
     )
@@ -178,3 +178,12 @@ def test_script_writes_a_scene_for_a_rejected_clip_too(tmp_path):
     assert not verdict.passed and not scene.passed
     assert scene.reason == verdict.reason == "the cube is nowhere to be seen"
     assert scene.objects == [] and scene.clip is not None
+
+
+def test_script_refuses_what_the_caption_does_not_say(tmp_path):
+    still = ((0.0, 0.0, 0.045), (0.0, 0.0, 0.045))
+    primitive_scene(tmp_path, "push_right", objects={"can": "cylinder"}, ends={"can": still})
+    verdict, scene = run_script(tmp_path)
+    assert not verdict.passed and verdict.stage == "caption" and "moves by 0.0 cm" in verdict.reason
+    assert not scene.passed and scene.reason == verdict.reason and not scene.objects
+    assert [gate.passed for gate in scene.gates] == [True, True, False]

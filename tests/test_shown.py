@@ -39,7 +39,7 @@ HERE, FAR = (0.0, 0.0, 0.05), (0.05, 0.3, 0.05)
     ("family", "ends", "words"),
     [
         ("lift", {"cube": (HERE, (0.1, 0, 0.05))}, "rises by 0.0 cm"),
-        ("push_right", {"cube": (HERE, (0, 0.1, 0.05))}, "went -10.0 cm to the right"),
+        ("push_right", {"cube": (HERE, (0, 0.1, 0.05))}, "went 10.0 cm to the left"),
         ("push_left", {"cube": (HERE, (0.2, 0.03, 0.05))}, "along the line of sight"),
         ("put_next", {"cube": (HERE, (0.0, 0.1, 0.05)), "mug": (FAR, FAR)}, "cm from mug, centre to centre"),
         ("put_next", {"cube": (FAR, FAR), "mug": (FAR, FAR)}, "moves by 0.0 cm"),

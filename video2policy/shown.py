@@ -88,11 +88,13 @@ def _radius(item: SceneObject) -> float:
 
 
 def _aside(ends: Ends, sign: int) -> str | None:
-    way = sign * ends.step[1]
-    if way >= MOVED * ends.longest and way >= 0.5 * abs(ends.step[0]):
+    if not ends.moved:
+        return _stayed(ends)
+    ahead, aside = float(ends.step[0]), float(ends.step[1])
+    if sign * aside >= max(MOVED * ends.longest, 0.5 * abs(ahead)):
         return None
-    side = "left" if sign > 0 else "right"
-    return f"went {_cm(way)} to the {side} and {_cm(abs(ends.step[0]))} along the line of sight"
+    side = "left" if aside > 0 else "right"
+    return f"went {_cm(abs(aside))} to the {side} and {_cm(abs(ahead))} along the line of sight"
 
 
 def _next(ends: Ends) -> str | None:

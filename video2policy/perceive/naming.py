@@ -101,11 +101,15 @@ IMPOSSIBLE = -1e9
 
 @dataclass(frozen=True)
 class Choice:
-    """A candidate for a name, how likely it is right, and the evidence that tells it from others."""
+    """A candidate for a name, how likely it is right if any is, and the evidence that tells it from others.
+
+    `odds` is what speaks for it by itself: low where the clip does not show what is named.
+    """
 
     candidate: Candidate
     score: float
     method: str
+    odds: float
 
 
 def log_odds(found: Mapping[str, Array], kind: str) -> Array:
@@ -178,7 +182,7 @@ def assign(
         if handled in by_name:
             there = chances[pool.same_view[index]]
             sure = chances[same[index] >= SAME_PLACE].sum() / there.sum()
-            chosen[handled] = _choice(pool, by_name[handled], index, sure)
+            chosen[handled] = _choice(pool, by_name[handled], index, sure, odds[handled])
     for name in sorted(others, key=lambda name: name not in taken):
         chance = chances @ given[name] * free
         if chance.sum() < 1e-9:
@@ -188,7 +192,7 @@ def assign(
         free &= pool.distinct[index]
         if name in by_name:
             sure = chance[pool.iou[index] >= SAME_PLACE].sum() / chance.sum()
-            chosen[name] = _choice(pool, by_name[name], index, sure)
+            chosen[name] = _choice(pool, by_name[name], index, sure, odds[name])
     return chosen
 
 
@@ -196,7 +200,7 @@ def _views(pool: Pool, role: str) -> Array:
     return np.array([VIEWS[role][kind] for kind in pool.kinds])
 
 
-def _choice(pool: Pool, wanted: Wanted, index: int, sure: float) -> Choice:
+def _choice(pool: Pool, wanted: Wanted, index: int, sure: float, odds: Array) -> Choice:
     candidate = pool.candidates[index]
     offset, slope = CERTAINTY
     clipped = float(np.clip(sure, 1e-6, 1 - 1e-6))
@@ -207,4 +211,5 @@ def _choice(pool: Pool, wanted: Wanted, index: int, sure: float) -> Choice:
     if wanted.role == "handled":
         told |= {"motion": moved(candidate), "contact": 0.6 * candidate.contact}
     strong = sorted((name for name in told if told[name] > 0.3), key=lambda name: -told[name])
-    return Choice(candidate, min(MOST_SURE, float(score)), ", ".join(strong[:2]) or "salience")
+    method = ", ".join(strong[:2]) or "salience"
+    return Choice(candidate, min(MOST_SURE, float(score)), method, float(odds[index]))
