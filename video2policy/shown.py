@@ -29,9 +29,6 @@ BESIDE = 1.0
 """Things are next to each other with a gap of at most this share of their summed radii, or `NEAR` metres."""
 
 NEAR = 0.05
-OVER = 0.75
-"""A thing is in or under another with its centre within this share of the other's radius and half its own."""
-
 CLOSER = 0.9
 """It came closer when the gap between the centres shrank to this share."""
 
@@ -122,11 +119,11 @@ def _closer(ends: Ends) -> str | None:
     )
 
 
-def _meet(ends: Ends, outer: SceneObject, inner: SceneObject) -> str | None:
-    """Over or into: the centres meet."""
+def _meet(ends: Ends) -> str | None:
+    """Over or into: at last the places that they take up on the table overlap."""
     if not ends.moved:
         return _stayed(ends)
-    if ends.apart("last") > OVER * max(outer.size[:2]) / 2 + _radius(inner) / 2:
+    if ends.apart("last") > _radius(ends.a) + _radius(ends.other):
         return f"ends {_cm(ends.apart('last'))} from {ends.other.label}, centre to centre"
     return None
 
@@ -158,10 +155,10 @@ SHOWN: Mapping[str, Callable[[Ends], str | None]] = {
     "put_front": _front,
     "drop_front": _front,
     "move_closer": _closer,
-    "cover": lambda ends: _meet(ends, ends.a, ends.other),
+    "cover": _meet,
     "uncover": _away,
-    "put_into": lambda ends: _meet(ends, ends.other, ends.a),
-    "drop_into": lambda ends: _meet(ends, ends.other, ends.a),
+    "put_into": _meet,
+    "drop_into": _meet,
 }
 """By family: what `a` did instead, as the end of a sentence; None where it did what the caption says."""
 
