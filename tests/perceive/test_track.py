@@ -246,3 +246,13 @@ def test_overlay_draws_axes_where_there_is_a_pose(lifted: Perceived, box_track: 
 
 def test_unseen_contact_is_no_run():
     assert Contact([], [np.nan], [np.nan]).table_runs == []
+
+
+def test_a_sliver_of_what_is_covered_needs_no_pose():
+    masks = np.zeros((20, 30, 30), bool)
+    masks[:8, 5:25, 5:25] = True
+    masks[8:, 5:12, 5:17] = True
+    sure = Tracked([np.eye(4)] * 20, [0.9] * 8 + [0.0] * 12, [9] * 20, "")
+    assert complaint(sure, masks) is None
+    masks[8:, 5:25, 5:17] = True
+    assert "lost in 12 of the 20 frames" in complaint(sure, masks)

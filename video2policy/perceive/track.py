@@ -57,6 +57,9 @@ LOST = 0.5
 SAME_LOOK = 25.0
 """Grey values by which nine tenths of the pixels at an object that stayed in its place differ at most."""
 
+SLIVER = 0.25
+"""Share of its usual area below which an object counts as hidden."""
+
 BACKGROUND_FRAMES = 15
 OCCLUDER_SIDE = 400
 """So many frames over the clip show the background between them, in pictures of this side at most."""
@@ -542,10 +545,12 @@ def metric_poses(
 
 def complaint(result: Tracked, masks: Mask) -> str | None:
     """Why the track is of no use, in one sentence; None when it is."""
-    seen = masks.sum(axis=(1, 2)) >= MIN_AREA
+    area = masks.sum(axis=(1, 2))
     good = np.array(result.confidence) >= CONFIDENT
     if good.sum() < 3:
         return f"only {int(good.sum())} frames have a confident pose"
+    # Of what something covers but for a sliver, no pose is expected.
+    seen = area >= max(MIN_AREA, SLIVER * float(np.median(area[good])))
     if good.sum() < 0.5 * seen.sum():
         return (
             f"the pose is lost in {int(seen.sum() - good.sum())} of the {int(seen.sum())} frames that show it"
