@@ -8,7 +8,7 @@ measured on clips that they were not fitted on, a fifth of the seeds at a time.
 
 import argparse
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
@@ -21,7 +21,7 @@ from bench.grounding import FOUND, read, true_box
 from video2policy.mask import box_iou
 from video2policy.perceive import naming
 from video2policy.perceive.coco import FOLDER, Detector
-from video2policy.perceive.ground import Grounding, gather, sampled, wanted_names
+from video2policy.perceive.ground import gather, sampled, wanted_names
 from video2policy.perceive.naming import IMPOSSIBLE, WEIGHTS, assign
 from video2policy.perceive.traits import Pool, Wanted, pair_traits, traits
 from video2policy.sheet import read_sheet
@@ -97,18 +97,31 @@ def examples(sheets: Sequence[Path], detector: Detector) -> Iterator[Example]:
             handled = row.roles.get("a", row.objects[0])
             seen = [places[evidence.seen_on(c.view, c.mask)] for c in pool.candidates]
             overlap = {}
-            for name, label in labels.items():
+            for name in labels:
                 values = []
                 for candidate, frame in zip(pool.candidates, seen, strict=True):
-                    box = tuple(v / scale for v in candidate.box)
-                    found = Grounding(name, label, frame, box, (), 0.0, "")  # type: ignore[arg-type]
-                    true = true_box(row, sheet.parent / "truth", found, record["scale"])
-                    values.append(box_iou(box, true) if true else 0.0)
+                    true = true_box(row, sheet.parent / "truth", name, frame, record["scale"])
+                    values.append(box_iou([v / scale for v in candidate.box], true) if true else 0.0)
                 overlap[name] = np.array(values)
             yield Example(
                 row.video, row.family, handled, pool, wanted_names(labels, handled, row.family), overlap
             )
             print(f"{row.video}: {len(pool)} candidates", flush=True)
+
+
+def minimise(parameters: Iterable[torch.Tensor], loss: Callable[[], torch.Tensor]) -> None:
+    """Move the parameters to where the loss is least."""
+    optimiser = torch.optim.LBFGS(
+        list(parameters), max_iter=40, history_size=20, line_search_fn="strong_wolfe"
+    )
+
+    def step() -> torch.Tensor:
+        optimiser.zero_grad()
+        value = loss()
+        value.backward()  # type: ignore[no-untyped-call]  # torch leaves it and step untyped
+        return value
+
+    optimiser.step(step)  # type: ignore[no-untyped-call, arg-type]
 
 
 def fit(clips: Sequence[Example]) -> Weights:
@@ -118,25 +131,18 @@ def fit(clips: Sequence[Example]) -> Weights:
         rows = [rows for clip in clips for rows in clip.rows(kind)]
         spread[kind] = torch.cat(rows).std(0) + 0.05
     free = {kind: torch.zeros(len(s), dtype=torch.double, requires_grad=True) for kind, s in spread.items()}
-    optimiser = torch.optim.LBFGS(
-        list(free.values()), max_iter=40, history_size=20, line_search_fn="strong_wolfe"
-    )
-
     fitted = {kind: torch.tensor([float(t not in GIVEN) for t in WEIGHTS[kind]]) for kind in WEIGHTS}
     given = {kind: torch.tensor([GIVEN.get(t, 0.0) for t in WEIGHTS[kind]]) for kind in WEIGHTS}
 
     def weighed() -> dict[str, torch.Tensor]:
         return {kind: given[kind] + fitted[kind] * value / spread[kind] for kind, value in free.items()}
 
-    def step() -> torch.Tensor:
-        optimiser.zero_grad()
+    def loss() -> torch.Tensor:
         weights = weighed()
         total = torch.stack([clip.loss(weights) for clip in clips]).mean()
-        total = total + HOLD * sum(((value**2).sum() for value in free.values()), torch.zeros(()))
-        total.backward()  # type: ignore[no-untyped-call]
-        return total
+        return total + HOLD * sum(((value**2).sum() for value in free.values()), torch.zeros(()))
 
-    optimiser.step(step)  # type: ignore[no-untyped-call, arg-type]
+    minimise(free.values(), loss)
     return {
         kind: dict(zip(WEIGHTS[kind], values.tolist(), strict=True)) for kind, values in weighed().items()
     }
@@ -159,15 +165,8 @@ def certainty(sure: Array, right: Array) -> tuple[float, float]:
     offset, slope = (torch.tensor(v, dtype=torch.double, requires_grad=True) for v in (0.0, 1.0))
     x = torch.from_numpy(np.concatenate([sure, [0.0, 0.0]]))
     y = torch.from_numpy(np.concatenate([right, [0.0, 1.0]]))
-    optimiser = torch.optim.LBFGS([offset, slope], max_iter=100, line_search_fn="strong_wolfe")
-
-    def step() -> torch.Tensor:
-        optimiser.zero_grad()
-        total = torch.nn.functional.binary_cross_entropy_with_logits(offset + slope * x, y, reduction="sum")
-        total.backward()  # type: ignore[no-untyped-call]
-        return total
-
-    optimiser.step(step)  # type: ignore[no-untyped-call, arg-type]
+    cost = torch.nn.functional.binary_cross_entropy_with_logits
+    minimise([offset, slope], lambda: cost(offset + slope * x, y, reduction="sum"))
     return offset.item(), slope.item()
 
 

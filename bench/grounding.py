@@ -22,7 +22,7 @@ from video2policy.clip import Source
 from video2policy.demo import true_masks
 from video2policy.mask import bounding_box, box_iou, write_image
 from video2policy.perceive.coco import FOLDER, Detector, NoDetector
-from video2policy.perceive.ground import Grounding, draw_groundings, ground
+from video2policy.perceive.ground import draw_groundings, ground
 from video2policy.perceive.verdict import Rejected
 from video2policy.sheet import Row, read_sheet
 
@@ -60,15 +60,15 @@ def masks(path: Path, name: str) -> NDArray[np.bool_]:
         return true_masks(data, name)
 
 
-def true_box(row: Row, truth: Path, found: Grounding, scale: float) -> Sequence[float] | None:
-    """The box that ``found`` should have, in frame pixels; None if the object is not visible there."""
+def true_box(row: Row, truth: Path, name: str, frame: int, scale: float) -> Sequence[float] | None:
+    """The object's true box in frame pixels; None if it is not visible there."""
     path = truth / f"{row.video}.npz"
     if path.is_file():
-        box = bounding_box(masks(path, found.name)[found.frame])
+        box = bounding_box(masks(path, name)[frame])
         return box and [v * scale for v in box]
-    if found.name in row.boxes:
-        return [v * scale for v in row.boxes[found.name]["box"]]
-    raise SystemExit(f"{row.video}: there is no {path}, and the sheet has no box for {found.name}")
+    if name in row.boxes:
+        return [v * scale for v in row.boxes[name]["box"]]
+    raise SystemExit(f"{row.video}: there is no {path}, and the sheet has no box for {name}")
 
 
 def main() -> None:
@@ -106,7 +106,7 @@ def main() -> None:
                     print(f"{name:8}{row.video}: {rejected}")
             seconds[name].append(time.process_time() - started)
             for g in groundings:
-                box = true_box(row, truth, g, record["scale"])
+                box = true_box(row, truth, g.name, g.frame, record["scale"])
                 value = box_iou(g.box, box) if box else 0.0
                 results[name].append((f"{row.video}/{g.name}", g.method, value, g.score))
                 if arguments.verbose:

@@ -74,37 +74,57 @@ class Ends:
         return float(np.hypot(a[0] - b[0], a[1] - b[1]))
 
     @property
+    def radii(self) -> float:
+        return _radius(self.a) + _radius(self.other)
+
+    @property
     def beside(self) -> float:
         """Largest distance of the centres at which they are next to each other, metres."""
-        radii = _radius(self.a) + _radius(self.other)
-        return radii + max(BESIDE * radii, NEAR)
+        return self.radii + max(BESIDE * self.radii, NEAR)
+
+
+Condition = Callable[[Ends], str | None]
+"""What `a` did instead of what the caption says, as the end of a sentence; None where it did that."""
 
 
 def _radius(item: SceneObject) -> float:
     return float(np.mean(item.size[:2])) / 2
 
 
-def _aside(ends: Ends, sign: int) -> str | None:
-    if not ends.moved:
-        return _stayed(ends)
-    ahead, aside = float(ends.step[0]), float(ends.step[1])
-    if sign * aside >= max(MOVED * ends.longest, 0.5 * abs(ahead)):
+def _moved(condition: Condition) -> Condition:
+    """A condition on what `a` did, if it moved at all."""
+
+    def checked(ends: Ends) -> str | None:
+        if not ends.moved:
+            return f"moves by {_cm(float(np.linalg.norm(ends.step)))} and is {_cm(ends.longest)} long"
+        return condition(ends)
+
+    return checked
+
+
+def _aside(sign: int) -> Condition:
+    def condition(ends: Ends) -> str | None:
+        ahead, aside = float(ends.step[0]), float(ends.step[1])
+        if sign * aside >= max(MOVED * ends.longest, 0.5 * abs(ahead)):
+            return None
+        side = "left" if aside > 0 else "right"
+        return f"went {_cm(abs(aside))} to the {side} and {_cm(abs(ahead))} along the line of sight"
+
+    return _moved(condition)
+
+
+def _within(limit: Callable[[Ends], float]) -> Condition:
+    """At last the centres are no farther apart than `limit` metres."""
+
+    def condition(ends: Ends) -> str | None:
+        if ends.apart("last") > limit(ends):
+            return f"ends {_cm(ends.apart('last'))} from {ends.other.label}, centre to centre"
         return None
-    side = "left" if aside > 0 else "right"
-    return f"went {_cm(abs(aside))} to the {side} and {_cm(abs(ahead))} along the line of sight"
 
-
-def _next(ends: Ends) -> str | None:
-    if not ends.moved:
-        return _stayed(ends)
-    if ends.apart("last") > ends.beside:
-        return f"ends {_cm(ends.apart('last'))} from {ends.other.label}, centre to centre"
-    return None
+    return _moved(condition)
 
 
 def _front(ends: Ends) -> str | None:
-    if not ends.moved:
-        return _stayed(ends)
     ahead = ends.other.last.pos[0] - ends.a.last.pos[0]
     if ahead <= 0:
         return f"ends {_cm(-ahead)} behind {ends.other.label}"
@@ -119,48 +139,35 @@ def _closer(ends: Ends) -> str | None:
     )
 
 
-def _meet(ends: Ends) -> str | None:
-    """Over or into: at last the places that they take up on the table overlap."""
-    if not ends.moved:
-        return _stayed(ends)
-    if ends.apart("last") > _radius(ends.a) + _radius(ends.other):
-        return f"ends {_cm(ends.apart('last'))} from {ends.other.label}, centre to centre"
-    return None
-
-
 def _lifted(ends: Ends) -> str | None:
     if ends.rise >= RISE * ends.a.size[2]:
         return None
     return f"rises by {_cm(ends.rise)} and is {_cm(ends.a.size[2])} high"
 
 
-def _away(ends: Ends) -> str | None:
-    return None if ends.moved else _stayed(ends)
-
-
-def _stayed(ends: Ends) -> str:
-    return f"moves by {_cm(float(np.linalg.norm(ends.step)))} and is {_cm(ends.longest)} long"
-
-
 def _cm(metres: float) -> str:
     return f"{100 * metres:.1f} cm"
 
 
-SHOWN: Mapping[str, Callable[[Ends], str | None]] = {
+NEXT = _within(lambda ends: ends.beside)
+FRONT = _moved(_front)
+MEET = _within(lambda ends: ends.radii)
+"""Over or into: the places that they take up on the table overlap."""
+
+SHOWN: Mapping[str, Condition] = {
     "lift": _lifted,
-    "push_left": lambda ends: _aside(ends, 1),
-    "push_right": lambda ends: _aside(ends, -1),
-    "put_next": _next,
-    "drop_next": _next,
-    "put_front": _front,
-    "drop_front": _front,
+    "push_left": _aside(1),
+    "push_right": _aside(-1),
+    "put_next": NEXT,
+    "drop_next": NEXT,
+    "put_front": FRONT,
+    "drop_front": FRONT,
     "move_closer": _closer,
-    "cover": _meet,
-    "uncover": _away,
-    "put_into": _meet,
-    "drop_into": _meet,
+    "cover": MEET,
+    "uncover": _moved(lambda ends: None),
+    "put_into": MEET,
+    "drop_into": MEET,
 }
-"""By family: what `a` did instead, as the end of a sentence; None where it did what the caption says."""
 
 
 def shown(scene: Scene) -> Verdict:
