@@ -56,6 +56,28 @@ def row(*names):
     return lambda wc: {name: getattr(ROWS[wc.video], name) for name in names}
 
 
+def accepted(wc):
+    """The gates that the clip's row lets pass whatever they say."""
+    return list(ROWS[wc.video].accept)
+
+
+def given_masks(wc):
+    """The masks that the sheet gives for the job's object, or for all objects of its clip."""
+    masks = ROWS[wc.video].masks
+    return [
+        path for name, path in masks.items() if name == getattr(wc, "obj", name)
+    ]
+
+
+def given_mesh(wc):
+    """The mesh that the sheet gives for the object, if any."""
+    return [
+        path
+        for key, path in ROWS[wc.video].shapes.get(wc.obj, {}).items()
+        if key == "mesh"
+    ]
+
+
 def setting(block, *names):
     """A param function: a block of the config, or these of its values, as the job's variant sees it."""
 

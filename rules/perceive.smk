@@ -36,6 +36,7 @@ rule frames:
     params:
         row=row("video", "caption"),
         settings=config["frames"],
+        accept=accepted,
         code=code_digest("scripts/frames.py"),
     script:
         "../scripts/frames.py"
@@ -48,6 +49,7 @@ rule ground:
         frames="<clip>/frames",
         clip_json="<clip>/clip.json",
         weights=detector,
+        given=given_masks,
     output:
         objects_json="<clip>/objects.json",
         overlay="<clip>/objects.png",
@@ -60,7 +62,7 @@ rule ground:
     resources:
         gpu=models.gpus(config["perception"], "ground"),
     params:
-        row=row("objects", "labels", "boxes", "points", "roles", "family"),
+        row=row("objects", "labels", "boxes", "points", "masks", "roles", "family"),
         backend=models.backend(config["perception"], "ground"),
         code=code_digest(
             "scripts/ground.py", *models.module(config["perception"], "ground")
@@ -74,7 +76,9 @@ rule segment:
     input:
         gates="<clip>/ground.verdict.json",
         frames="<clip>/frames",
+        clip_json="<clip>/clip.json",
         objects_json="<clip>/objects.json",
+        given=given_masks,
     output:
         masks="<clip>/masks/{obj}.npz",
         overlay="<clip>/masks/{obj}.png",
@@ -89,6 +93,7 @@ rule segment:
     params:
         obj=lambda wc: wc.obj,
         backend=models.backend(config["perception"], "segment"),
+        accept=accepted,
         code=code_digest(
             "scripts/segment.py", *models.module(config["perception"], "segment")
         ),
@@ -151,6 +156,8 @@ rule reconstruct:
         frames="<clip>/frames",
         masks=per_object("masks/{obj}.npz"),
         camera_json="<clip>/camera.json",
+        clip_json="<clip>/clip.json",
+        given=given_mesh,
     output:
         mesh="<clip>/objects/{obj}/mesh.obj",
         mesh_json="<clip>/objects/{obj}/mesh.json",
@@ -165,10 +172,7 @@ rule reconstruct:
         gpu=models.gpus(config["perception"], "reconstruct"),
     params:
         obj=lambda wc: wc.obj,
-        row=row("objects", "labels", "family", "roles"),
-        reference=lambda wc: config["reference"].get(
-            f"{wc.video}/{wc.obj}", config["reference"].get(wc.obj)
-        ),
+        row=row("objects", "labels", "family", "roles", "shapes"),
         backend=models.backend(config["perception"], "reconstruct"),
         code=code_digest(
             "scripts/reconstruct.py",
@@ -199,6 +203,7 @@ rule scale:
     params:
         obj=lambda wc: wc.obj,
         row=row("objects", "labels", "sizes"),
+        accept=accepted,
         code=code_digest("scripts/scale.py"),
     script:
         "../scripts/scale.py"
@@ -230,6 +235,7 @@ rule track:
         obj=lambda wc: wc.obj,
         row=row("objects"),
         backend=models.backend(config["perception"], "track"),
+        accept=accepted,
         code=code_digest(
             "scripts/track.py", *models.module(config["perception"], "track")
         ),
@@ -256,6 +262,7 @@ rule collide:
         "../envs/embedded.yaml"
     params:
         obj=lambda wc: wc.obj,
+        row=row("shapes"),
         code=code_digest("scripts/collide.py"),
     script:
         "../scripts/collide.py"

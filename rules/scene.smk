@@ -32,6 +32,7 @@ checkpoint scene:
             "family",
             "family_source",
             "roles",
+            "accept",
         ),
         code=code_digest("scripts/scene.py"),
     script:

@@ -9,12 +9,13 @@ from video2policy.clip import Frames
 from video2policy.mask import write_image
 from video2policy.perceive.backend import Backend
 from video2policy.perceive.coco import Detector, WrongFiles
+from video2policy.perceive.given import box_of, given_masks
 from video2policy.perceive.ground import draw_groundings, ground
 from video2policy.perceive.verdict import Verdict
 
 log = logging.getLogger("video2policy")
 
-NO_WEIGHTS: list[Input] = []
+NONE: list[Input] = []
 
 
 def main(
@@ -23,20 +24,24 @@ def main(
     objects_json: Output,
     overlay: Output,
     row: dict[str, Any],
-    weights: list[Input] = NO_WEIGHTS,
+    weights: list[Input] = NONE,
+    given: list[Input] = NONE,
     backend: dict[str, Any] | None = None,
 ) -> Verdict:
     method = Backend.from_param(backend)
     proposer = None if method.embedded else method.module().proposer(method)
     images = Frames(frames)
     write_image(overlay, images[0])  # what there was to look at, should an object not be found
-    given = {**row["boxes"], **row["points"]}
-    unplaced = [name for name in row["objects"] if name not in given]
+    clip = json.loads(clip_json.read_text())
+    for name, path in zip(row["masks"], given, strict=True):
+        if name not in row["boxes"]:
+            row["boxes"][name] = box_of(given_masks(path, clip), clip, name)
+    unplaced = set(row["objects"]) - {*row["boxes"], *row["points"]}
     try:
         detector = Detector.load(weights[0].parent) if weights and unplaced else None
     except WrongFiles as wrong:
         raise Failed(str(wrong)) from None
-    groundings, verdict = ground(images, json.loads(clip_json.read_text()), row, proposer, detector)
+    groundings, verdict = ground(images, clip, row, proposer, detector)
     objects_json.write_text(json.dumps({"objects": [g.to_json() for g in groundings]}, indent=1) + "\n")
     write_image(overlay, draw_groundings(images, groundings))
     for g in groundings:

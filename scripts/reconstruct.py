@@ -14,6 +14,7 @@ from video2policy.mask import load_masks, write_image
 from video2policy.perceive import generated
 from video2policy.perceive.backend import Backend
 from video2policy.perceive.depth import View
+from video2policy.perceive.ground import frame_of
 from video2policy.perceive.reconstruct import overlay as draw
 from video2policy.perceive.reconstruct import reconstruct
 from video2policy.perceive.verdict import Verdict
@@ -21,16 +22,20 @@ from video2policy.perceive.verdict import Verdict
 log = logging.getLogger("video2policy")
 
 
+NONE: list[Input] = []
+
+
 def main(
     frames: Input,
     masks: list[Input],
     camera_json: Input,
+    clip_json: Input,
     mesh: Output,
     mesh_json: Output,
     overlay: Output,
     obj: str,
     row: dict[str, Any],
-    reference: int | None = None,
+    given: list[Input] = NONE,
     backend: dict[str, Any] | None = None,
 ) -> Verdict:
     chosen = Backend.from_param(backend)
@@ -46,19 +51,27 @@ def main(
     label = dict(zip(names, row["labels"], strict=True))[obj]
     roles = {name: role for role, name in row["roles"].items()}
     seen = (images, own, score, others, view.camera, view.contacts[obj], label)
-    if chosen.embedded:
-        result = reconstruct(*seen, row["family"], roles.get(obj), reference)
+    shape = dict(row["shapes"].get(obj, {}))
+    reference = None
+    if "frame" in shape:
+        reference = frame_of(shape["frame"], json.loads(clip_json.read_text())["source_index"], label)
+    if given:
+        own_mesh, method = generated.given_mesh(given[0]), "the sheet's mesh"
+        result = generated.reconstruct(lambda image, mask: own_mesh, *seen, reference)
+    elif chosen.embedded:
+        wanted = {key: shape[key] for key in ("kind", "opening") if key in shape}
+        result = reconstruct(*seen, row["family"], roles.get(obj), reference, **wanted)
     else:
-        generate = chosen.module().generate
-        result = generated.reconstruct(partial(generate, backend=chosen), *seen, reference)
+        method = chosen.model.title
+        result = generated.reconstruct(partial(chosen.module().generate, backend=chosen), *seen, reference)
     write_image(overlay, draw(images[result.frame], result, view.camera))
     meshes.save(result.mesh, mesh)
     mesh_json.write_text(json.dumps(result.to_json(), indent=1) + "\n")
     log.info("%s: %s, from frame %d", label, result.shape, result.frame)
     standing = 1.0 if result.standing else 0.6
-    if not chosen.embedded:
+    if given or not chosen.embedded:
         sure = round(min(result.iou, 1.0) * standing, 3)
-        return Verdict("reconstruct", True, f"{chosen.model.title}, placed by its silhouette", sure)
+        return Verdict("reconstruct", True, f"{method}, placed by its silhouette", sure)
     return Verdict(
         "reconstruct",
         True,

@@ -60,7 +60,8 @@ def main(
             )
         ]
         result = assemble(row["video"], task, clip, json.loads(camera_json.read_text()), files, gates)
-        gates.append(shown(result))
+        caption = shown(result)
+        gates.append(caption.accepted() if caption.reason and "caption" in row["accept"] else caption)
         if gates[-1].reason is not None:
             raise Rejected(gates[-1].reason)
         result = replace(result, gates=gates)

@@ -5,35 +5,49 @@ import logging
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from scripts.stage import Input, Output, stage
 from video2policy.clip import Frames
 from video2policy.mask import mask_sheet, save_masks, write_image
 from video2policy.perceive.backend import Backend
-from video2policy.perceive.segment import METHOD, Prompt, segment, verdict
+from video2policy.perceive.given import given_masks
+from video2policy.perceive.segment import METHOD, Prompt, Segmentation, segment, verdict
 from video2policy.perceive.verdict import Verdict
 
 log = logging.getLogger("video2policy")
 
 
+NONE: list[Input] = []
+
+
 def main(
     frames: Input,
+    clip_json: Input,
     objects_json: Input,
     masks: Output,
     overlay: Output,
     obj: str,
+    given: list[Input] = NONE,
     backend: dict[str, Any] | None = None,
 ) -> Verdict:
     chosen = Backend.from_param(backend)
-    images = list(Frames(frames)) if chosen.embedded else Frames(frames)
+    images = list(Frames(frames)) if chosen.embedded and not given else Frames(frames)
     prompts = [Prompt.from_json(entry) for entry in json.loads(objects_json.read_text())["objects"]]
-    if chosen.embedded:
+    if given:
+        drawn = given_masks(given[0], json.loads(clip_json.read_text()))
+        result, method = (
+            Segmentation(drawn, np.asarray(drawn.any(axis=(1, 2)), np.float32)),
+            "masks of the sheet",
+        )
+    elif chosen.embedded:
         result, method = segment(images, prompts, obj), METHOD
     else:
         result, method = chosen.module().segment(images, prompts, obj, chosen), chosen.model.title
     save_masks(masks, result.masks, result.score)
     write_image(overlay, mask_sheet(images, result.masks, result.score))
     judged = verdict(obj, result, method)
-    judged = judged if chosen.embedded else replace(judged, better=None)
+    judged = judged if method == METHOD else replace(judged, better=None)
     seen = int(result.masks.any(axis=(1, 2)).sum())
     log.info("%s seen on %d of %d frames, score %.2f", obj, seen, len(images), judged.confidence)
     return judged

@@ -5,8 +5,9 @@ Run by a rule, `stage`
 
 - hands `main` temporary output paths and renames them when it returned, so no half-written artifact stays;
 - keeps what the job prints in the rule's log, and shows the lines of the `video2policy` logger to the user;
-- writes the rule's `verdict` (a clip that a gate rejects is a result, not an error; what follows is then
-  not computed but marked) and its `provenance`, where the rule declares them.
+- writes the rule's `verdict` and its `provenance`, where the rule declares them. A clip that a gate rejects
+  is a result, not an error: what follows is then not computed but marked, unless the rule's `accept` names
+  it and all its outputs were written.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ import psutil
 
 from video2policy.perceive.verdict import Rejected, Unavailable, Verdict
 
+log = logging.getLogger("video2policy")
+
 Input = NewType("Input", Path)
 Output = NewType("Output", Path)
 
@@ -44,7 +47,7 @@ class Failed(Exception):
 
 Main = Callable[..., Verdict | None]
 
-KEPT_BY_STAGE = ("gates", "verdict", "provenance", "code")
+KEPT_BY_STAGE = ("gates", "verdict", "provenance", "code", "accept")
 """Names in a rule that belong to the wrapper, not to `main`."""
 
 
@@ -81,7 +84,9 @@ def _run_rule(main: Main, rule: Any, gate: bool) -> None:
                     verdict = Verdict(
                         stage=rule.rule, passed=False, method="", confidence=0.0, reason=str(rejected)
                     )
-                    logging.getLogger("video2policy").info("clip rejected: %s", rejected)
+                    if rule.rule in params.get("accept", ()) and parts.complete():
+                        verdict = verdict.accepted()
+                    log.info("%s: %s", "passed by the sheet" if verdict.passed else "clip rejected", rejected)
             if verdict is not None and not verdict.passed:
                 parts.fill(f"rejected: {verdict.reason}")
             parts.rename()
@@ -91,7 +96,7 @@ def _run_rule(main: Main, rule: Any, gate: bool) -> None:
         if "provenance" in outputs:
             record = _provenance(rule, inputs, params, started, time.monotonic() - clock)
             _write_json(outputs["provenance"], record)
-        logging.getLogger("video2policy").info("done in %.1f s", time.monotonic() - clock)
+        log.info("done in %.1f s", time.monotonic() - clock)
     except Exception as error:  # the job's outermost frame: one sentence to the user, the rest to the log
         traceback.print_exc()
         where = f" (log: {rule.log[0]})" if rule.log else ""
@@ -156,6 +161,10 @@ class _Outputs:
                 part.mkdir()
         return self
 
+    def complete(self) -> bool:
+        """Whether `main` wrote everything."""
+        return all(part.exists() for part, _ in self._pairs())
+
     def fill(self, text: str) -> None:
         """Mark what `main` did not write, so that the DAG goes on to the clip's verdict."""
         for part, _ in self._pairs():
@@ -163,8 +172,8 @@ class _Outputs:
                 part.write_text(text + "\n")
 
     def rename(self) -> None:
-        missing = [str(final) for part, final in self._pairs() if not part.exists()]
-        if missing:
+        if not self.complete():
+            missing = [str(final) for part, final in self._pairs() if not part.exists()]
             raise FileNotFoundError(f"the stage ended without writing {', '.join(missing)}")
         for part, final in self._pairs():
             _remove(final)
@@ -205,14 +214,13 @@ def _redirect(log: Path) -> TextIO:
 
 
 def _show_progress(terminal: TextIO, name: str) -> None:
-    logger = logging.getLogger("video2policy")
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+    log.setLevel(logging.INFO)
+    log.propagate = False
     for stream, form in ((terminal, f"[{name}] %(message)s"), (sys.stderr, "%(asctime)s %(message)s")):
         if stream is not sys.stderr or terminal is not sys.stderr:
             handler = logging.StreamHandler(stream)
             handler.setFormatter(logging.Formatter(form, "%H:%M:%S"))
-            logger.addHandler(handler)
+            log.addHandler(handler)
 
 
 def _provenance(rule: Any, inputs: dict, params: dict, started: float, seconds: float) -> dict[str, Any]:

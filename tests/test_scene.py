@@ -124,7 +124,7 @@ def test_an_unknown_object_lists_the_known_ones(lift):
         Scene.load(lift).object("mug")
 
 
-def run_script(folder, reason=None):
+def run_script(folder, reason=None, accept=()):
     """The scene script over a folder that `primitive_scene` wrote; with a `reason` the ground gate failed."""
     from scripts import scene as scene_script
 
@@ -141,6 +141,7 @@ def run_script(folder, reason=None):
         files.append(folder / f"{k}.verdict.json")
         files[-1].write_text(json.dumps(gate.to_json()))
     row = {"video": record["video"], "clip": "clip.mp4", "labels": names, "objects": names, **record["task"]}
+    row["accept"] = list(accept)
     per_object = {
         key: [folder / "objects" / name / file for name in names]
         for key, file in {
@@ -187,3 +188,5 @@ def test_script_refuses_what_the_caption_does_not_say(tmp_path):
     assert not verdict.passed and verdict.stage == "caption" and "moves by 0.0 cm" in verdict.reason
     assert not scene.passed and scene.reason == verdict.reason and not scene.objects
     assert [gate.passed for gate in scene.gates] == [True, True, False]
+    verdict, scene = run_script(tmp_path, accept=["caption"])
+    assert verdict.passed and scene.passed and "passed by the sheet: the clip is called" in verdict.better

@@ -87,6 +87,43 @@ def test_a_full_row(tsv: Write, tmp_path: Path) -> None:
     assert json.loads(json.dumps(row.to_dict()))["clip"] == str(tmp_path / "c.mp4")
 
 
+def test_what_is_chosen_by_itself_can_be_given(tsv: Write, tmp_path: Path) -> None:
+    (tmp_path / "cup").mkdir()
+    (tmp_path / "cup" / "0.png").write_bytes(b"png")
+    (tmp_path / "ball.stl").write_bytes(b"solid")
+    shapes = '{"ball": {"mesh": "ball.stl", "mass": 0.05, "frame": 3}, "cup": "frustum"}'
+    path = tsv(
+        "x\tc.mp4\tcovering ball with cup\tball;cup\t"
+        f'{{"cup": "cup"}}\t{shapes}\t{{"roll": -2}}\tsegment; caption',
+        header=HEADER + "\tmasks\tshapes\tcamera\taccept",
+    )
+    (row,) = read_sheet(path)
+    assert row.masks == {"cup": str(tmp_path / "cup")}
+    ball = {"mesh": str(tmp_path / "ball.stl"), "mass": 0.05, "frame": 3}
+    assert row.shapes == {"ball": ball, "cup": {"kind": "frustum"}}
+    assert (row.camera, row.accept) == ({"roll": -2}, ("segment", "caption"))
+    json.dumps(row.to_dict())
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "message"),
+    [
+        ("masks", '{"cube": "none"}', 'the masks "none" does not exist'),
+        ("shapes", '{"cube": "teapot"}', '"shapes" must map objects to a kind'),
+        ("shapes", '{"cube": {"mesh": "none.obj"}}', 'the mesh "none.obj" does not exist'),
+        ("shapes", '{"cube": {}}', '"shapes" must map'),
+        ("shapes", '{"cube": {"mass": 0}}', '"shapes" must map'),
+        ("accept", "ground", '"accept" must name gates'),
+        ("camera", '{"roll": 90}', "roll"),
+    ],
+)
+def test_what_is_given_wrongly_is_refused_in_one_sentence(
+    tsv: Write, column: str, cell: str, message: str
+) -> None:
+    with pytest.raises(SheetError, match=message):
+        read_sheet(tsv(f"x\tc.mp4\tlifting cube up\tcube\t{cell}", header=f"{HEADER}\t{column}"))
+
+
 def test_objects_in_another_order_than_the_caption_take_their_roles_from_it(tsv: Write) -> None:
     (row,) = read_sheet(tsv("x\tc.mp4\tputting mug next to cube\tcube;mug"))
     assert row.objects == ("cube", "mug")

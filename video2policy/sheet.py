@@ -33,9 +33,10 @@ from video2policy.families import (
 log = logging.getLogger("video2policy")
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "sheet.schema.json"
-COLUMNS = ("video", "clip", "caption", "objects", "template", "boxes", "points", "sizes", "camera", "split")
-REQUIRED_COLUMNS = COLUMNS[:4]
-JSON_COLUMNS = ("boxes", "points", "sizes", "camera")
+REQUIRED_COLUMNS = ("video", "clip", "caption", "objects")
+JSON_COLUMNS = ("boxes", "points", "masks", "shapes", "sizes", "camera")
+LIST_COLUMNS = ("objects", "accept")
+COLUMNS = (*REQUIRED_COLUMNS, "template", *JSON_COLUMNS, "accept", "split")
 SSV2_KEYS = ("id", "label", "placeholders")
 CLIP_SUFFIXES = frozenset(
     {".webm", ".mp4", ".gif", ".mkv", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".ogv", ".apng"}
@@ -60,8 +61,9 @@ class Row:
     `labels` are the object names as given and `objects` their identifiers ([a-z0-9_], unique), in the same
     order. `roles` maps "a" (handled) and "b" (related to) to identifiers. `boxes` and `points` are keyed by
     identifier and hold {"frame": index in the clip, "box": [x0, y0, x1, y1]} and {"frame", "points":
-    [[x, y]]}, in pixels of the original clip; `sizes` (m) holds a number (longest side) or [x, y, z] per
-    identifier.
+    [[x, y]]}, in pixels of the original clip; `masks` the path of a clip that is white where the object is;
+    `shapes` any of "kind", "opening", "mesh" (a path), "frame" and "mass" (kg); `sizes` (m) a number (longest
+    side) or [x, y, z]. `accept` names gates that pass whatever they say.
     """
 
     video: str
@@ -76,14 +78,17 @@ class Row:
     roles: dict[str, str]
     boxes: dict[str, dict[str, Any]] = field(default_factory=dict)
     points: dict[str, dict[str, Any]] = field(default_factory=dict)
+    masks: dict[str, str] = field(default_factory=dict)
+    shapes: dict[str, dict[str, Any]] = field(default_factory=dict)
     sizes: dict[str, float | list[float]] = field(default_factory=dict)
     camera: dict[str, float] = field(default_factory=dict)
+    accept: tuple[str, ...] = ()
     split: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, as rules take them for `params`."""
         plain = asdict(self) | {"clip": str(self.clip)}
-        return plain | {"labels": list(self.labels), "objects": list(self.objects)}
+        return plain | {name: list(plain[name]) for name in ("labels", "objects", "accept")}
 
 
 def read_sheet(
@@ -196,7 +201,9 @@ def _parse_cells(cells: Mapping[str, str], where: str) -> dict[str, Any]:
     for name in REQUIRED_COLUMNS:
         if name not in entry:
             raise SheetError(f'{where}: the cell under "{name}" is empty; fill it in.')
-    entry["objects"] = [name.strip() for name in cells["objects"].split(";")]
+    for name in LIST_COLUMNS:
+        if name in entry:
+            entry[name] = [item.strip() for item in cells[name].split(";")]
     for name in JSON_COLUMNS:
         if name in entry:
             entry[name] = _parse_json(entry[name], f'{where}: the cell under "{name}"')
@@ -319,11 +326,16 @@ def _clip_path(entry: Mapping[str, Any], where: str, sheet: Path, found: Mapping
     clip = Path(entry["clip"])
     if clip.is_relative_to(DEMO_CLIPS) and ".." not in clip.parts:
         return clip
-    for path in (sheet.parent / clip, clip):
+    return _beside(clip, "clip", where, sheet)
+
+
+def _beside(named: Path, what: str, where: str, sheet: Path) -> Path:
+    """A file, or a folder of images, that a sheet names: beside the sheet, else from the working folder."""
+    for path in (sheet.parent / named, named):
         if path.is_file() or (path.is_dir() and _has_images(path)):
             return path
-    problem = "holds no images" if clip.is_dir() or (sheet.parent / clip).is_dir() else "does not exist"
-    raise SheetError(f'{where}: the clip "{clip}" {problem}; give its path relative to the sheet.')
+    problem = "holds no images" if named.is_dir() or (sheet.parent / named).is_dir() else "does not exist"
+    raise SheetError(f'{where}: the {what} "{named}" {problem}; give its path relative to the sheet.')
 
 
 @cache
@@ -376,6 +388,14 @@ def _row(entry: dict[str, Any], where: str, sheet: Path, found: Mapping[str, lis
             raise SheetError(
                 f'{where}: the box of "{name}" has no area; give [x0, y0, x1, y1] with x0 < x1 and y0 < y1.'
             )
+    masks = _keyed(entry.get("masks"), labels, objects, "masks", where)
+    shapes = {
+        name: {"kind": value} if isinstance(value, str) else dict(value)
+        for name, value in _keyed(entry.get("shapes"), labels, objects, "shapes", where).items()
+    }
+    for shape in shapes.values():
+        if "mesh" in shape:
+            shape["mesh"] = str(_beside(Path(shape["mesh"]), "mesh", where, sheet))
     return Row(
         video=entry["video"],
         clip=_clip_path(entry, where, sheet, found),
@@ -389,8 +409,11 @@ def _row(entry: dict[str, Any], where: str, sheet: Path, found: Mapping[str, lis
         roles=assign_roles(family, ordered, order),
         boxes=boxes,
         points=_by_object(entry.get("points"), "points", labels, objects, "points", where),
+        masks={name: str(_beside(Path(path), "masks", where, sheet)) for name, path in masks.items()},
+        shapes=shapes,
         sizes=_keyed(entry.get("sizes"), labels, objects, "sizes", where),
         camera=dict(entry.get("camera", {})),
+        accept=tuple(entry.get("accept", ())),
         split=entry.get("split"),
     )
 

@@ -111,9 +111,11 @@ def test_script_writes_a_body_in_metres(tmp_path, covered: Perceived):
         tmp_path / "object.urdf",
         tmp_path / "rest.json",
         "orange_cup",
+        {"shapes": {"orange_cup": {"mass": 0.123}}},
     )
-    assert verdict.passed
+    assert verdict.passed and "given mass" in verdict.method
     rest = json.loads((tmp_path / "rest.json").read_text())
+    assert rest["mass"] == pytest.approx(0.123)
     assert max(rest["size"]) == pytest.approx(0.095, rel=0.03)
     assert rest["height"] == pytest.approx(0.0475, rel=0.1)
     files = collision_files(tmp_path / "object.urdf")

@@ -270,3 +270,14 @@ def test_sam_3d_gets_the_picture_and_the_mask(tmp_path: Path, monkeypatch: pytes
     assert asked["config"].endswith("checkpoints/pipeline.yaml")
     assert asked["call"] == ((9, 9, 3), np.uint8, np.bool_, 42)
     np.testing.assert_allclose(made.extents, [1, 1, 3])
+
+
+def test_any_mesh_file_will_do(tmp_path: Path) -> None:
+    for name in ("cup.stl", "cup.ply", "cup.obj", "cup.glb"):
+        trimesh.creation.cylinder(0.04, 0.1).export(tmp_path / name)
+        assert generated.given_mesh(tmp_path / name).extents == pytest.approx([0.08, 0.08, 0.1], rel=1e-3)
+    (tmp_path / "cup.obj").write_text("no mesh")
+    with pytest.raises(Rejected, match=r"no faces|cannot be read"):
+        generated.given_mesh(tmp_path / "cup.obj")
+    with pytest.raises(Rejected, match="cannot be read"):
+        generated.given_mesh(tmp_path / "cup.jpg")

@@ -140,6 +140,15 @@ def test_frame_scores_avoid_border_occlusion_and_blur():
     assert (scores[1:4] < 0.95 * scores[4]).all()
 
 
+def test_kind_and_opening_can_be_chosen(lifted: Perceived):
+    args = (lifted.images, lifted.masks["red_box"], np.ones(len(lifted.images), np.float32))
+    rest = (lifted.others("red_box"), lifted.view.camera, lifted.view.contacts["red_box"], "red box")
+    round_cup = reconstruct(*args, *rest, kind="frustum", opening="down")
+    assert round_cup.shape == "frustum" and round_cup.solid.opening == "down"
+    outline = reconstruct(*args, *rest, kind="outline")
+    assert outline.shape == "inflated" and outline.solid is None
+
+
 def test_the_reference_frame_can_be_chosen(lifted: Perceived):
     args = (lifted.images, lifted.masks["red_box"], np.ones(len(lifted.images), np.float32))
     rest = (lifted.others("red_box"), lifted.view.camera, lifted.view.contacts["red_box"], "red box")

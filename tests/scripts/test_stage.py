@@ -171,3 +171,18 @@ def test_a_script_is_also_a_command(tmp_path: Path) -> None:
         [*command[:2], "--help"], env={"PYTHONPATH": str(root)}, capture_output=True, text=True
     )
     assert "Carve a bowl." in usage.stdout
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_sheet_lets_a_gate_pass_that_has_written_everything(tmp_path: Path, whole: bool) -> None:
+    def main(bowl: Output, chips: Output, depth: int) -> Verdict:
+        if whole:
+            bowl.write_text("with a hole")
+        raise Rejected("the bowl has a hole")
+
+    job = rule(tmp_path, outputs(tmp_path))
+    job.params["accept"] = ["carve"]
+    run(main, job)
+    verdict = json.loads((tmp_path / "out" / "carve.verdict.json").read_text())
+    assert verdict["passed"] is whole and verdict["confidence"] == 0
+    assert "the bowl has a hole" in verdict["better" if whole else "reason"]

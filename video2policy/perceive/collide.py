@@ -89,12 +89,16 @@ def simple_hull(points: ArrayLike) -> trimesh.Trimesh:
     return trimesh.convex.convex_hull(cloud[np.unique((cloud @ directions.T).argmax(axis=0))])
 
 
-def body(mesh: trimesh.Trimesh, solid: Solid | None = None, seed: int = 0) -> Body:
-    """Pieces, hull, mass and inertia of a mesh in metres; a `solid` of the same size gives cleaner pieces."""
+def body(mesh: trimesh.Trimesh, solid: Solid | None = None, mass: float | None = None, seed: int = 0) -> Body:
+    """Pieces, hull and inertia of a mesh in metres; a `solid` of the same size gives cleaner pieces.
+
+    `mass` in kg; from a usual density where it is None.
+    """
     pieces = solid.pieces() if solid is not None else decompose(mesh, seed)
     hull = simple_hull(np.vstack([piece.vertices for piece in pieces]))
-    density = HOLLOW_DENSITY if solid is not None and solid.opening != "none" else DENSITY
-    mass = float(np.clip(density * hull.volume, *MASS_RANGE))
+    if mass is None:
+        density = HOLLOW_DENSITY if solid is not None and solid.opening != "none" else DENSITY
+        mass = float(np.clip(density * hull.volume, *MASS_RANGE))
     ball = solid is not None and solid.kind == "sphere"
     return Body(pieces, hull, _inertial(pieces, mass), np.asarray(mesh.vertices), ball)
 

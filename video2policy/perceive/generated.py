@@ -1,4 +1,4 @@
-"""A mesh that an image-to-mesh network made of one frame, placed into the clip's view.
+"""A mesh that a network made of one frame, or that the sheet gives, placed into the clip's view.
 
 Such a network sees a cut-out of the object and answers with a mesh of some size in axes of its own. It is put
 on the table, turned, sized and moved until its silhouette, and its colours where it has some, agree with the
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -73,6 +74,17 @@ def on_background(rgba: NDArray[np.uint8], grey: float) -> Image:
     """RGB (H, W, 3) of an RGBA image over a plain background, 0 black to 1 white."""
     alpha = rgba[..., 3:].astype(np.float32) / 255
     return np.asarray(np.rint(rgba[..., :3] * alpha + 255 * grey * (1 - alpha)), np.uint8)
+
+
+def given_mesh(path: Path) -> trimesh.Trimesh:
+    """An upright mesh, z up, in any unit. Raises Rejected for what is no mesh."""
+    try:
+        mesh = trimesh.load(path, force="mesh")
+    except Exception as error:  # every format has a reader of its own, and each its own exceptions
+        raise Rejected(f"the mesh {path} cannot be read ({error}); give an OBJ, PLY, STL or GLB") from error
+    if not isinstance(mesh, trimesh.Trimesh) or len(mesh.faces) == 0:
+        raise Rejected(f"the mesh {path} has no faces; give an OBJ, PLY, STL or GLB with a surface")
+    return mesh
 
 
 def clean(mesh: trimesh.Trimesh) -> trimesh.Trimesh:

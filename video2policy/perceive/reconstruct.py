@@ -21,7 +21,7 @@ from video2policy import mesh as meshes
 from video2policy import pose
 from video2policy.camera import Camera
 from video2policy.mask import contact_sheet, draw_mask, iou, largest_component
-from video2policy.mesh import Opening, Solid
+from video2policy.mesh import Kind, Opening, Solid
 from video2policy.perceive.contact import MIN_AREA, Contact, Images, to_grey, touches_border
 from video2policy.perceive.depth import STEEP
 from video2policy.perceive.silhouette import opened
@@ -226,10 +226,13 @@ def reconstruct(
     family: str = "",
     role: str | None = None,
     reference: int | None = None,
+    kind: Kind | Literal["outline"] | None = None,
+    opening: Opening | None = None,
 ) -> Reconstruction:
     """The object's mesh from its least occluded frame, or from frame `reference`.
 
-    Raises Rejected when no frame shows the whole object, or not the frame asked for.
+    A `kind` of solid ("outline": the inflated silhouette) and its `opening` are chosen where they are None.
+    Raises Rejected when no frame shows the whole object, not the frame asked for, or no solid of that kind.
     """
     scores = frame_scores(frames, masks, score, contact, others)
     if reference is None:
@@ -250,20 +253,25 @@ def reconstruct(
         if not near_table[t] and np.isfinite(contact.drop[t]):
             height = camera.altitude * float(np.clip(1 - contact.drop[t] / contact.ground_drop(), 0, 0.8))
         fits = fits_of(largest_component(masks[t]), others[t], camera, height, label)
-        fit = choose(fits, label, hollow)
+        if kind is None:
+            fit = choose(fits, label, hollow)
+        else:
+            fit = next((fit for fit in fits if fit.solid.kind == kind), None)
         # The better view counts, and the better explanation: a tilted box is no standing one.
         worth = 0.0 if fit is None else float(np.sqrt(scores[t])) * fit.iou**2
         if worth > highest:
             frame, base, best, highest = t, height, fit, worth
     whole = largest_component(masks[frame])
     standing = bool(near_table[frame])
+    if best is None and kind not in (None, "outline"):
+        raise Rejected(f"{label}: its outline is that of no {kind}; leave its kind open in the sheet")
     if best is None:
         mesh, table_from_object = inflate_standing(whole, camera, base)
         shape: Shape = "inflated"
         solid = None
     else:
-        opening = opening_of(label, best.solid, family, role)
-        solid = Solid(best.solid.kind, best.solid.size, opening)
+        way = opening or opening_of(label, best.solid, family, role)
+        solid = Solid(best.solid.kind, best.solid.size, way)
         mesh, table_from_object, shape = solid.mesh(), best.table_from_object, solid.kind
     camera_from_object = camera.camera_from_table @ table_from_object
     meshes.paint(mesh, frames[frame], whole, camera.K, camera_from_object)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 
@@ -50,6 +50,12 @@ class Verdict:
     @classmethod
     def rejected(cls, stage: str, reason: str, method: str = "none") -> Verdict:
         return cls(stage=stage, passed=False, method=method, confidence=0.0, reason=reason)
+
+    def accepted(self) -> Verdict:
+        """The same gate, passed because the sheet says so."""
+        return replace(
+            self, passed=True, confidence=0.0, reason=None, better=f"passed by the sheet: {self.reason}"
+        )
 
     def dumps(self) -> str:
         return json.dumps(self.to_json(), indent=1) + "\n"
