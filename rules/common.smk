@@ -64,9 +64,7 @@ def accepted(wc):
 def given_masks(wc):
     """The masks that the sheet gives for the job's object, or for all objects of its clip."""
     masks = ROWS[wc.video].masks
-    return [
-        path for name, path in masks.items() if name == getattr(wc, "obj", name)
-    ]
+    return [path for name, path in masks.items() if name == getattr(wc, "obj", name)]
 
 
 def given_mesh(wc):

@@ -153,8 +153,13 @@ def test_impossible_sizes_are_errors():
         given_scale(0.0, [1, 1, 1])
 
 
-def test_the_surest_word_of_a_name_counts():
-    assert class_size("tennis ball")[0] == "tennis"
+def test_the_last_known_word_of_a_name_counts():
+    assert class_size("tennis ball")[0] == "tennis ball"
+    assert class_size("paper cup")[0] == "cup"
+    assert class_size("box of eggs")[0] == "box"
+    assert class_size("soap dispenser thing")[0] == "soap"
+    assert class_size("knives")[0] == "knife"
+    assert all(class_size(name)[0] == name for name in CLASSES)
     assert class_size("red cups")[0] == "cup"
     assert class_size("thingamajig") is None
 

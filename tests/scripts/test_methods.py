@@ -59,6 +59,7 @@ def test_from_depth_to_poses_with_the_papers_models(
     row: dict[str, Any] = {
         "objects": ["red_box"], "labels": ["red box"], "camera": {}, "sizes": {}, "family": "lift",
         "roles": {"a": "red_box"},
+        "shapes": {},
     }  # fmt: skip
 
     answer = DepthAnswer(
@@ -80,8 +81,8 @@ def test_from_depth_to_poses_with_the_papers_models(
     files = weights(folder / "w", "instant_mesh_large.ckpt")
     told = {"name": "instant_mesh", "weights": str(files), "clone": str(clone), "device": "cpu"}
     verdict = reconstruct.main(
-        folder / "frames", masks, folder / "camera.json", folder / "mesh.obj", folder / "mesh.json",
-        folder / "mesh.png", "red_box", row, None, told,
+        folder / "frames", masks, folder / "camera.json", folder / "clip.json", folder / "mesh.obj",
+        folder / "mesh.json", folder / "mesh.png", "red_box", row, backend=told,
     )  # fmt: skip
     assert verdict.method.startswith("InstantMesh") and verdict.confidence > 0.9
     assert float(np.max(meshes.load(folder / "mesh.obj").extents)) == pytest.approx(1, abs=1e-6)

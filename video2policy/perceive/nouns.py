@@ -8,7 +8,7 @@ shape otherwise. Names that say nothing to the detector are no error: other evid
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import cv2
@@ -152,36 +152,46 @@ def singular(word: str) -> str:
     return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
 
 
+def names_in(phrase: list[str]) -> Iterator[tuple[str, bool]]:
+    """What a noun phrase may be the name of, likeliest first: two words before one, from the end leftwards;
+    and whether it is the phrase's end."""
+    for end in range(len(phrase), 0, -1):
+        for length in (2, 1):
+            if length <= end:
+                last = singular(phrase[end - 1])
+                yield " ".join([*phrase[end - length : end - 1], last]), end == len(phrase)
+
+
+def noun_phrase(label: str) -> list[str]:
+    """The words up to the first preposition: "box" of "box of eggs"."""
+    return words_of(_ENDS.split(label.lower())[0]) or words_of(label)
+
+
 def class_likeness(phrase: list[str]) -> tuple[str, dict[str, float]]:
     """Head noun of a noun phrase and its likeness to classes.
 
     The phrase's end decides ("vicks vaporub bottle" is a bottle); a word further left only when no later
     one is known ("toothbrush holder" and the like are then taken for what they hold).
     """
-    for end in range(len(phrase), 0, -1):
-        for length in (2, 1):
-            if length > end:
-                continue
-            name = " ".join([*phrase[end - length : end - 1], singular(phrase[end - 1])])
-            joined = name.replace(" ", "")
-            known = {name: 1.0} if name in CLASSES else SYNONYMS.get(name, SYNONYMS.get(joined))
-            if known is None:
-                continue
-            likeness = dict(known)
-            for own in [c for c, weight in known.items() if weight == 1.0]:
-                for group in GROUPS:
-                    if own in group:
-                        for other in group:
-                            likeness[other] = max(likeness.get(other, 0.0), 0.5)
-            # What stands left of the known noun's end, or was skipped, makes it less certain.
-            doubt = 1.0 if end == len(phrase) else 0.6
-            return name, {c: weight * doubt for c, weight in likeness.items()}
+    for name, at_end in names_in(phrase):
+        known = {name: 1.0} if name in CLASSES else SYNONYMS.get(name, SYNONYMS.get(name.replace(" ", "")))
+        if known is None:
+            continue
+        likeness = dict(known)
+        for own in [c for c, weight in known.items() if weight == 1.0]:
+            for group in GROUPS:
+                if own in group:
+                    for other in group:
+                        likeness[other] = max(likeness.get(other, 0.0), 0.5)
+        # What stands left of the known noun's end, or was skipped, makes it less certain.
+        doubt = 1.0 if at_end else 0.6
+        return name, {c: weight * doubt for c, weight in likeness.items()}
     return (phrase[-1] if phrase else ""), {}
 
 
 def colour_word(label: str) -> str | None:
     """The colour that a label names, as a key of HUES: "Dark-red cup" -> "red"."""
-    words = words_of(_ENDS.split(label.lower())[0]) or words_of(label)
+    words = noun_phrase(label)
     for place, word in enumerate(words):
         if word in NOT_ALONE and place == len(words) - 1:
             continue
@@ -193,7 +203,7 @@ def colour_word(label: str) -> str | None:
 
 def parse_noun(label: str) -> Noun:
     """What a name as in the sheet says of its object."""
-    head = words_of(_ENDS.split(label.lower())[0]) or words_of(label)
+    head = noun_phrase(label)
     places = tuple(dict.fromkeys(PLACES[word] for word in words_of(label) if word in PLACES))
     colour = colour_word(label)
     known = [w for i, w in enumerate(head) if w not in PLACES and (i == len(head) - 1 or not _is_colour(w))]

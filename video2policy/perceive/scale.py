@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from video2policy.camera import FOCAL_UNCERTAINTY
 from video2policy.mesh import diameter
 from video2policy.perceive.hand import weighted_median
-from video2policy.perceive.solid import words
+from video2policy.perceive.nouns import names_in, noun_phrase
 
 Array = NDArray[np.float64]
 
@@ -42,8 +42,8 @@ GRASPABLE = (0.11, 0.45)
 
 CLASSES: dict[str, tuple[float, float]] = {
     # name: (longest dimension in metres, relative uncertainty)
-    "golf": (0.043, 0.03),  # R&A rule: at least 42.67 mm
-    "tennis": (0.067, 0.03),  # ITF rule: 65.4-68.6 mm
+    "golf ball": (0.043, 0.03),  # R&A rule: at least 42.67 mm
+    "tennis ball": (0.067, 0.03),  # ITF rule: 65.4-68.6 mm
     "dice": (0.016, 0.2),
     "coin": (0.024, 0.12),  # 1 euro 23.3 mm, US quarter 24.3 mm
     "card": (0.0856, 0.05),  # ISO/IEC 7810 ID-1
@@ -83,8 +83,78 @@ CLASSES: dict[str, tuple[float, float]] = {
     "tape": (0.1, 0.3),
     "wallet": (0.11, 0.1),
     "toothbrush": (0.19, 0.08),
+    "egg": (0.057, 0.07),  # EU size M: 53-63 g, 55-60 mm
+    "garlic": (0.055, 0.2),
+    "onion": (0.08, 0.2),
+    "potato": (0.09, 0.25),
+    "tomato": (0.07, 0.2),
+    "lime": (0.06, 0.12),
+    "pear": (0.1, 0.15),
+    "peach": (0.07, 0.12),
+    "kiwi": (0.065, 0.12),
+    "mango": (0.11, 0.2),
+    "avocado": (0.11, 0.2),
+    "carrot": (0.18, 0.25),
+    "cucumber": (0.28, 0.25),
+    "soap": (0.085, 0.15),  # bars of 90-125 g: 75-95 mm
+    "sponge": (0.11, 0.2),
+    "eraser": (0.052, 0.25),
+    "sharpener": (0.03, 0.3),
+    "matchbox": (0.055, 0.15),  # 53-57 mm; kitchen boxes more
+    "lighter": (0.08, 0.08),
+    "coaster": (0.1, 0.1),
+    "saucer": (0.15, 0.1),
+    "tray": (0.35, 0.3),
+    "pan": (0.4, 0.25),
+    "pot": (0.2, 0.35),  # cooking pots with handles 250 mm, flower pots 120 mm
+    "teapot": (0.2, 0.2),
+    "kettle": (0.23, 0.15),
+    "jug": (0.2, 0.25),
+    "pitcher": (0.23, 0.2),
+    "vase": (0.2, 0.35),
+    "flask": (0.25, 0.2),
+    "thermos": (0.26, 0.15),
+    "tumbler": (0.13, 0.25),
+    "container": (0.14, 0.35),
+    "canister": (0.15, 0.3),
+    "bucket": (0.28, 0.3),
+    "chopstick": (0.23, 0.08),
+    "spatula": (0.3, 0.2),
+    "toothpaste": (0.17, 0.2),
+    "deodorant": (0.15, 0.15),
+    "perfume": (0.1, 0.25),
+    "shampoo": (0.19, 0.2),
+    "lipstick": (0.075, 0.12),
+    "comb": (0.17, 0.2),
+    "hairbrush": (0.22, 0.15),
+    "watch": (0.22, 0.25),
+    "sunglass": (0.145, 0.06),
+    "charger": (0.08, 0.3),
+    "calculator": (0.15, 0.15),
+    "controller": (0.155, 0.1),
+    "keyboard": (0.43, 0.2),
+    "laptop": (0.34, 0.1),
+    "tablet": (0.24, 0.12),
+    "camera": (0.12, 0.25),
+    "notebook": (0.21, 0.2),
+    "magazine": (0.28, 0.08),
+    "envelope": (0.22, 0.2),
+    "paper": (0.29, 0.15),
+    "dvd": (0.19, 0.1),
+    "highlighter": (0.13, 0.1),
+    "crayon": (0.09, 0.15),
+    "screwdriver": (0.2, 0.25),
+    "hammer": (0.3, 0.15),
+    "plier": (0.17, 0.15),
+    "torch": (0.14, 0.35),
+    "flashlight": (0.14, 0.35),
+    "bulb": (0.11, 0.15),
+    "shoe": (0.28, 0.1),
+    "doll": (0.28, 0.3),
+    "lego": (0.05, 0.5),
+    "toy": (0.1, 0.45),
 }
-"""Longest dimensions by name: rules and standards where named, else usual retail sizes."""
+"""Longest dimensions by name, singular: rules and standards where named, else usual retail sizes."""
 
 
 WIDTHS: dict[str, tuple[float, float]] = {
@@ -182,17 +252,11 @@ def rho(depth: ArrayLike, mask: ArrayLike, K: ArrayLike, mesh: trimesh.Trimesh) 
 
 
 def class_size(label: str) -> tuple[str, float, float] | None:
-    """(class, longest dimension, relative uncertainty) for an object's name; the surest word wins."""
-    known = [
-        (CLASSES[name][1], name)
-        for word in words(label)
-        for name in (word, word.removesuffix("s"))
-        if name in CLASSES
-    ]
-    if not known:
-        return None
-    name = min(known)[1]
-    return name, *CLASSES[name]
+    """(class, longest dimension, relative uncertainty) for an object's name; its last known word counts."""
+    for name, _ in names_in(noun_phrase(label)):
+        if name in CLASSES:
+            return name, *CLASSES[name]
+    return None
 
 
 def given_scale(given: float | Sequence[float], dimensions: ArrayLike) -> float:
