@@ -28,6 +28,7 @@ def row(clip: RenderedClip, labels: list[str], boxes=None, points=None) -> dict:
         "labels": labels,
         "boxes": boxes or {},
         "points": points or {},
+        "masks": {},
         "roles": {"a": clip.objects[0]},
     }
 

@@ -60,7 +60,7 @@ def perceive(path: Path, folder: Path) -> None:
     """The first two stages: raises Rejected with the sentence that the report shows."""
     row = {"video": "odd", "caption": "lifting mug up"}
     frames_script.main(path, folder / "frames", folder / "clip.json", row, {"quality": {}})
-    row = {"objects": ("mug",), "labels": ("mug",), "boxes": {}, "points": {}}
+    row = {"objects": ("mug",), "labels": ("mug",), "boxes": {}, "points": {}, "masks": {}}
     outputs = (folder / "objects.json", folder / "objects.png")
     ground_script.main(folder / "frames", folder / "clip.json", *outputs, row)
 
@@ -91,6 +91,12 @@ def test_a_portrait_clip_stands_upright_and_its_boxes_too(tmp_path: Path) -> Non
     record = json.loads((tmp_path / "clip.json").read_text())
     assert (record["width"], record["height"]) == SIZE[::-1]
     low = [10, 100, 60, 150]  # below the picture's edge, were it not turned
-    row = {"objects": ("mug",), "labels": ("mug",), "boxes": {"mug": {"frame": 0, "box": low}}, "points": {}}
+    row = {
+        "objects": ("mug",),
+        "labels": ("mug",),
+        "boxes": {"mug": {"frame": 0, "box": low}},
+        "points": {},
+        "masks": {},
+    }
     outputs = (tmp_path / "objects.json", tmp_path / "objects.png")
     assert ground_script.main(tmp_path / "frames", tmp_path / "clip.json", *outputs, row).passed

@@ -142,6 +142,7 @@ def singular(word: str) -> str:
         "dice": "dice",
         "scissors": "scissors",
         "glasses": "glass",
+        "thermos": "thermos",
     }
     if word in irregular:
         return irregular[word]
