@@ -20,9 +20,10 @@ from video2policy import demo
 from video2policy.clip import Source
 from video2policy.mask import bounding_box
 from video2policy.perceive.depth import View, depth_images, find_view
+from video2policy.perceive.prompt import Prompt
 from video2policy.perceive.reconstruct import reconstruct
 from video2policy.perceive.scale import Lens, Measured, Size, find_sizes
-from video2policy.perceive.segment import Prompt, segment
+from video2policy.perceive.segment import segment
 from video2policy.perceive.verdict import Rejected
 
 Masks = NDArray[np.bool_]

@@ -12,7 +12,8 @@ from video2policy.clip import Frames
 from video2policy.mask import mask_sheet, save_masks, write_image
 from video2policy.perceive.backend import Backend
 from video2policy.perceive.given import given_masks
-from video2policy.perceive.segment import METHOD, Prompt, Segmentation, segment, verdict
+from video2policy.perceive.prompt import Prompt
+from video2policy.perceive.segment import METHOD, Segmentation, segment, verdict
 from video2policy.perceive.verdict import Verdict
 
 log = logging.getLogger("video2policy")

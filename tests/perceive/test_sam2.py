@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.perceive.tiny import tiny_sam2
 from video2policy.perceive import sam2
 from video2policy.perceive.backend import Backend
-from video2policy.perceive.segment import Prompt
+from video2policy.perceive.prompt import Prompt
 from video2policy.perceive.verdict import Rejected
 
 PROMPT = Prompt("cup", 4, (20, 20, 60, 60))

@@ -12,7 +12,7 @@ from tests.perceive.tiny import tiny_sam3
 from tests.perceive.vendors import weights
 from video2policy.perceive import sam3
 from video2policy.perceive.backend import Backend
-from video2policy.perceive.segment import Prompt
+from video2policy.perceive.prompt import Prompt
 from video2policy.perceive.verdict import Rejected
 
 

@@ -9,18 +9,8 @@ from scripts import segment as segment_script
 from tests.conftest import RenderedClip
 from video2policy.clip import Source, extract
 from video2policy.mask import iou, load_masks
-from video2policy.perceive.segment import (
-    Palette,
-    Prompt,
-    Segmentation,
-    clean_plate,
-    fill_holes,
-    first_mask,
-    plate_likelihood,
-    segment,
-    to_lab,
-    verdict,
-)
+from video2policy.perceive.prompt import Prompt
+from video2policy.perceive.segment import Segmentation, segment, verdict
 from video2policy.perceive.verdict import Rejected
 from video2policy.sheet import read_sheet
 
@@ -62,68 +52,6 @@ def test_prompt_in_the_middle_of_the_clip(rendered_clip: RenderedClip) -> None:
     assert np.mean([iou(a, b) for a, b in zip(found.masks, truth, strict=True)]) >= 0.85
 
 
-def test_first_mask_keeps_parts_that_look_like_a_hand() -> None:
-    """A cube, one quarter of which has skin's colour, with a hand on its corner."""
-    rng = np.random.default_rng(0)
-    image = rng.normal(190, 5, (200, 260, 3)).clip(0, 255).astype(np.uint8)
-    cv2.rectangle(image, (100, 80), (169, 149), (60, 140, 90), -1)
-    cv2.rectangle(image, (135, 80), (169, 114), (235, 205, 160), -1)
-    hand = np.zeros(image.shape[:2], np.uint8)
-    cv2.ellipse(hand, (180, 50), (55, 22), -40, 0, 360, 1, -1)
-    image[hand > 0] = (205, 150, 125)
-    truth = np.zeros(image.shape[:2], bool)
-    truth[80:150, 100:170] = True
-    truth &= hand == 0
-    found = first_mask(image, Prompt("cube", 0, (98, 78, 172, 152)), (hand > 0) & ~truth)
-    assert iou(found, truth) > 0.9
-
-
-def test_box_outside_the_frame_is_refused() -> None:
-    with pytest.raises(Rejected, match="holds no pixel"):
-        first_mask(np.zeros((40, 40, 3), np.uint8), Prompt("cup", 0, (60, 60, 80, 80)))
-
-
-def test_shadows_look_like_the_background() -> None:
-    plate = np.tile(np.linspace((170, 140, 90), (190, 170, 120), 20), (20, 1, 1)).astype(np.uint8)
-    shadow = (plate * 0.6).astype(np.uint8)
-    other = plate[..., ::-1].copy()
-    lit, shaded, foreign = (
-        np.median(plate_likelihood(image, to_lab(image), plate, to_lab(plate)))
-        for image in (plate, shadow, other)
-    )
-    assert lit > shaded > 100 * foreign
-
-
-def test_clean_plate_ignores_hidden_frames() -> None:
-    stack = np.full((5, 4, 4, 3), 100, np.uint8)
-    hidden = np.zeros((5, 4, 4), bool)
-    stack[:2, 1, 1], hidden[:2, 1, 1] = 250, True
-    hidden[:, 2, 2] = True
-    fallback = np.full((4, 4, 3), 7, np.uint8)
-    stack[:2, 3, 3] = 180  # seen, but not always the same
-    plate, known = clean_plate(stack, hidden, fallback)
-    assert known[0, 0] and not known[2, 2] and not known[3, 3]
-    assert (plate[1, 1] == 100).all() and (plate[2, 2] == 7).all() and (plate[0, 0] == 100).all()
-
-
-def test_fill_holes_keeps_a_handles_hole() -> None:
-    mask = np.zeros((60, 60), bool)
-    mask[10:50, 10:50] = True
-    mask[15:17, 15:17] = False
-    mask[25:40, 25:40] = False
-    filled = fill_holes(mask)
-    assert filled[15, 15] and not filled[30, 30]
-
-
-def test_palette_knows_what_it_learnt() -> None:
-    red, blue = np.array([[1000, 1000, 1001]]), np.array([[50000]])
-    palette = Palette()
-    assert not palette.known
-    palette.learn(red[0].astype(np.int32))
-    assert palette.density(red[0]).min() > 100 * palette.density(blue[0]).max()
-    assert palette.overlap(palette) == pytest.approx(1)
-
-
 def result(share: float, seen: float) -> Segmentation:
     masks = np.zeros((20, 40, 50), bool)
     masks[: round(20 * seen), : round(40 * share)] = True
@@ -149,7 +77,9 @@ def test_script(rendered_clip: RenderedClip, tmp_path: Path) -> None:
     objects = {"objects": [{"name": "red_box", "frame": 0, "box": box, "points": []}]}
     (tmp_path / "objects.json").write_text(json.dumps(objects))
     out = tmp_path / "red_box.npz", tmp_path / "red_box.png"
-    judged = segment_script.main(tmp_path / "frames", tmp_path / "objects.json", *out, "red_box")
+    judged = segment_script.main(
+        tmp_path / "frames", tmp_path / "clip.json", tmp_path / "objects.json", *out, "red_box"
+    )
     masks, score = load_masks(out[0])
     truth = rendered_clip.masks("red_box")[::3]
     assert judged.passed and len(score) == 24

@@ -26,8 +26,8 @@ from video2policy.perceive.evidence import (
     contrast,
     salient,
 )
+from video2policy.perceive.morphology import disc, fill_holes, grow
 from video2policy.perceive.nouns import colour_mask
-from video2policy.perceive.segment import disc, fill_holes, grow
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video2policy.mask import area, bounding_box
-from video2policy.perceive.segment import disc, grow, is_skin, relit, to_lab
+from video2policy.perceive.colour import is_skin, relit, to_lab
+from video2policy.perceive.morphology import disc, grow
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

@@ -28,9 +28,9 @@ from video2policy.perceive.candidates import (
 from video2policy.perceive.coco import Detector
 from video2policy.perceive.contact import MIN_AREA
 from video2policy.perceive.evidence import Evidence, coarse_colours
+from video2policy.perceive.morphology import grow
 from video2policy.perceive.naming import assign
 from video2policy.perceive.nouns import parse_noun
-from video2policy.perceive.segment import grow
 from video2policy.perceive.traits import Pool, Wanted
 from video2policy.perceive.verdict import Rejected, Verdict
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from video2policy.mask import area
 from video2policy.perceive.backend import Backend
-from video2policy.perceive.segment import Image, Mask, Prompt, Segmentation
+from video2policy.perceive.prompt import Prompt
+from video2policy.perceive.segment import Image, Mask, Segmentation
 from video2policy.perceive.verdict import Rejected
 
 POINTS = 5

@@ -12,8 +12,9 @@ from typing import Any
 from video2policy.perceive.backend import Backend
 from video2policy.perceive.ground import Box, Image, Proposer
 from video2policy.perceive.grounding_dino import Detection, assign, phrase
+from video2policy.perceive.prompt import Prompt
 from video2policy.perceive.sam2 import Segmenter, follow
-from video2policy.perceive.segment import Prompt, Segmentation
+from video2policy.perceive.segment import Segmentation
 from video2policy.perceive.verdict import Rejected
 
 THRESHOLD = 0.3

@@ -1,0 +1,86 @@
+"""A clip at the resolution at which masks are computed, with its optical flow and what moves in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from video2policy.perceive.colour import is_skin, largest_channel, relit, to_lab
+from video2policy.perceive.morphology import disc
+from video2policy.perceive.plate import clean_plate
+
+Image = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+Field = NDArray[np.float32]
+
+FLOW_SIDE = 427
+"""Long side in pixels at which optical flow is computed."""
+
+
+class Footage:
+    """The clip at working resolution, with flow and background; shared by the objects' propagations."""
+
+    def __init__(self, images: Sequence[Image]) -> None:
+        self.images = images
+        self.shape = images[0].shape[:2]
+        self.unit = float(np.hypot(*self.shape)) / 800.0
+        """Length here of what is one pixel at 640 x 480."""
+        stack = np.stack([images[i] for i in self.sample(41)])
+        self.median, self.steady = clean_plate(stack, np.zeros(stack.shape[:3], bool), stack[0])
+        """Temporal median (H, W, 3), and where the clip shows it most of the time."""
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._flows: dict[tuple[int, int], NDArray[np.float16]] = {}
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def lab(self, frame: int, roi: tuple[slice, slice] = (slice(None), slice(None))) -> Image:
+        return to_lab(np.ascontiguousarray(self.images[frame][roi]))
+
+    def _small(self, frame: int) -> Image:
+        grey = cv2.cvtColor(self.images[frame], cv2.COLOR_RGB2GRAY)
+        scale = min(1.0, FLOW_SIDE / max(self.shape))
+        size = (max(1, round(self.shape[1] * scale)), max(1, round(self.shape[0] * scale)))
+        return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+    def flow(self, frame: int, before: int) -> Field:
+        """Flow (H, W, 2): where each pixel of ``frame`` was on frame ``before``, as an offset in pixels."""
+        if (frame, before) not in self._flows:
+            flow = self._flow.calc(self._small(frame), self._small(before), np.empty(0, np.float32))
+            self._flows[frame, before] = flow.astype(np.float16)
+        half = self._flows[frame, before].astype(np.float32)
+        scale = (self.shape[1] / half.shape[1], self.shape[0] / half.shape[0])
+        return np.asarray(cv2.resize(half, self.shape[::-1]) * np.array(scale, np.float32), np.float32)
+
+    def differs(self, frame: int, plate: Image, threshold: int = 28) -> Mask:
+        """Where a frame differs from a background plate."""
+        difference = largest_channel(cv2.absdiff(self.images[frame], plate))
+        return np.asarray(cv2.medianBlur(difference, 3) > threshold, bool)
+
+    def skin(self, frame: int, plate: Image) -> Mask:
+        """Skin that is not background, nor background in a shadow."""
+        image = self.images[frame]
+        return is_skin(image) & self.differs(frame, plate) & ~relit(plate, image)
+
+    def reaches_in(self, frame: int) -> Mask:
+        """What is not background, nor background in other light, and touches the frame's border."""
+        foreign = self.differs(frame, self.median) & ~relit(self.median, self.images[frame])
+        opened = cv2.morphologyEx(foreign.astype(np.uint8), cv2.MORPH_OPEN, disc(2 * self.unit))
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)
+        edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+        entering = np.bincount(edge, minlength=count) > 8 * self.unit
+        entering &= stats[:, cv2.CC_STAT_AREA] > 300 * self.unit**2
+        entering[0] = False
+        return np.asarray(entering[labels], bool)
+
+    def stirs(self, frame: int) -> Mask:
+        """Where a frame differs from a neighbour of it."""
+        near = [i for i in (frame - 1, frame + 1) if 0 <= i < len(self)]
+        return np.any([self.differs(frame, self.images[i], 14) for i in near], axis=0)
+
+    def sample(self, count: int) -> list[int]:
+        """Frame numbers spread over the clip."""
+        return [int(i) for i in np.unique(np.linspace(0, len(self) - 1, count).round())]

@@ -1,0 +1,252 @@
+"""An object's mask from frame to frame, and where it is when it was lost."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from video2policy.mask import area
+from video2policy.perceive.colour import largest_channel, recoloured
+from video2policy.perceive.morphology import centre, disc, fill_holes, grow, region, settle, signed_distance
+from video2policy.perceive.palette import UNIFORM, Palette, bins
+from video2policy.perceive.scenery import Scenery
+
+Mask = NDArray[np.bool_]
+Field = NDArray[np.float32]
+
+
+class Track:
+    """The state of one pass: visible mask, whole extent, colours, as of the last frame."""
+
+    def __init__(self, scene: Scenery) -> None:
+        self.scene, self.clip = scene, scene.footage
+        self.mask = scene.start.copy()
+        self.whole = scene.start.astype(np.float32)
+        """What of the object there is, hidden or not: probability (H, W)."""
+        self.look = self.clip.images[scene.frame].astype(np.float32)
+        """The object's appearance where it was seen last (H, W, 3), carried along with ``whole``."""
+        self.own = Palette()
+        self.own.counts = scene.colours.own.counts.copy()
+        self.around = scene.surroundings(scene.frame, scene.start)
+        self.area = float(area(scene.start))
+        self.other = scene.foreign(scene.frame, region(scene.start, 60 * self.clip.unit), scene.start)
+        """What is neither object nor background (H, W), 0 or 1, around the object."""
+        self.lost = 0
+        """Number of frames since it was seen."""
+        self.home = scene.start
+        """Its mask where it was seen last."""
+        rows, columns = self.clip.shape
+        self.grid = np.stack(
+            np.meshgrid(np.arange(columns, dtype=np.float32), np.arange(rows, dtype=np.float32)), axis=-1
+        )
+
+    def step(self, frame: int, before: int, after: int) -> tuple[Mask, float]:
+        """The mask on ``frame`` and its score, from the state on the neighbouring frame ``before``.
+
+        ``after`` is the neighbour on the other side, ``frame`` itself at the clip's end.
+        """
+        unit = self.clip.unit
+        flow = self.clip.flow(frame, before)
+        if self._rests(frame, before):
+            flow = np.zeros_like(flow)  # a shadow that passes over it takes the flow along
+        place = self.grid + flow
+        warped = cv2.remap(self.mask.astype(np.float32), place[..., 0], place[..., 1], cv2.INTER_LINEAR)
+        moved = warped > 0.5
+        whole, look, carried = self._carry(flow, moved)
+        prior_mask = moved | (whole > 0.7)
+        if area(prior_mask) < 0.04 * self.area:
+            return self._search(frame)
+        speed = float(np.median(np.linalg.norm(flow[moved], axis=-1))) if moved.any() else 0.0
+        roi = region(prior_mask, 30 * unit + 2 * speed)
+        distance = signed_distance(prior_mask[roi])
+        prior = np.clip(distance / (3 * unit + 0.2 * speed), -4, 2.2)
+        # Does the pixel look as the object did there? Where the object was hidden that alone brings it back.
+        now = self._pixels(frame, roi)
+        change = cv2.blur(largest_channel(cv2.absdiff(now, look[roi])), (3, 3))
+        shaded = cv2.blur(recoloured(look[roi], now), (3, 3)) + 16  # in other light: may be
+        change = np.minimum(change, shaded)
+        alike = np.clip((32 - change) / 12, -1.5, 0.8)
+        known = whole[roi] > 0.5
+        prior = prior + np.where(known & moved[roi], alike, 0)
+        prior = np.where(moved[roi] | ~known, prior, np.minimum(prior, 0.0) + 2 * alike - 0.5)
+        # What stands still while the object moves does not become object.
+        still = np.minimum(self._change(frame, before, roi), self._change(frame, after, roi)) < 8
+        pace = min(1.0, speed / unit)
+        prior = prior - np.where(still & (distance < 0) & ~moved[roi], 3.0 * pace, 0)
+        # What moves along at its side does: a face that turns into view.
+        along = np.linalg.norm(flow[roi] - carried[roi], axis=-1) < 0.5 * unit + 0.25 * speed
+        other = cv2.remap(self.other, place[roi][..., 0], place[roi][..., 1], cv2.INTER_LINEAR) > 0.5
+        prior = prior + np.where(along & ~still & ~other & (distance < 0), 1.5 * pace, 0)
+        # What was something else before, such as the hand that pushes, stays it.
+        prior = np.where(other & ~moved[roi], np.minimum(prior, 0.0) - 1.5, prior)
+        ratio = self.scene.evidence(frame, roi, self.around, self.own)
+        # A hand that slides over the object is not to stay in the mask because it once was.
+        prior = np.where(self.scene.like_hand(frame, roi, self.own), np.minimum(prior, 0.3), prior)
+        p = settle(prior + ratio)
+        found = self._tidy(p > 0.5, prior_mask[roi])
+        mask = np.zeros(self.clip.shape, bool)
+        mask[roi] = found
+        count = area(mask)
+        if count < 0.05 * self.area or self._shadow(frame, mask):
+            return self._search(frame)
+        self.lost = 0
+        score = self._score(found, p, moved[roi], whole[roi])
+        self._update(frame, roi, mask, p, whole, look)
+        return mask, score
+
+    def _rests(self, frame: int, before: int) -> bool:
+        """Whether edges of the object in both directions are where they were on the frame before."""
+        roi = region(self.mask, 4 * self.clip.unit)
+        then, now = (cv2.cvtColor(self.clip.images[i][roi], cv2.COLOR_RGB2GRAY) for i in (before, frame))
+        slope = np.stack([cv2.Sobel(then, cv2.CV_32F, i, 1 - i, ksize=3) / 8 for i in (1, 0)], axis=-1)
+        steep = np.linalg.norm(slope, axis=-1)
+        change = cv2.absdiff(then, now)
+        edge = grow(self.mask[roi], 2 * self.clip.unit) & (steep > 6)
+        kept = edge & (change < 3 + 0.25 * steep)
+        # The weaker direction counts: a book that slides along its spine leaves its long edges in place.
+        weakest = [np.linalg.eigvalsh(slope[m].T @ slope[m])[0] for m in (edge, kept)]
+        return bool(weakest[1] > 0.35 * weakest[0] > 0)
+
+    def _pixels(self, frame: int, roi: tuple[slice, slice]) -> Field:
+        return self.clip.images[frame][roi].astype(np.float32)
+
+    def _change(self, frame: int, other: int, roi: tuple[slice, slice]) -> Field:
+        """Largest change of a channel between two frames, smoothed; infinite if they are the same frame."""
+        if frame == other:
+            return np.full(self.whole[roi].shape, np.inf, np.float32)
+        change = largest_channel(cv2.absdiff(self._pixels(frame, roi), self._pixels(other, roi)))
+        return np.asarray(cv2.blur(change, (3, 3)), np.float32)
+
+    def _carry(self, flow: Field, moved: Mask) -> tuple[Field, Field, Field]:
+        """Whole extent and look, moved by the similarity transform that fits the visible part's flow, and
+        the flow (H, W, 2) of that transform."""
+        rows, columns = np.nonzero(moved)
+        if len(rows) < max(30, 0.05 * self.area):
+            return np.asarray(self.whole * 0.98, np.float32), self.look, np.full_like(flow, np.inf)
+        pick = np.linspace(0, len(rows) - 1, min(len(rows), 250)).astype(int)
+        now = np.stack([columns[pick], rows[pick]], axis=1).astype(np.float32)
+        then = now + flow[rows[pick], columns[pick]]
+        cv2.setRNGSeed(0)
+        matrix, _ = cv2.estimateAffinePartial2D(then, now, ransacReprojThreshold=1.5)
+        if matrix is None or not 0.8 < float(np.hypot(*matrix[:, 0])) < 1.25:
+            shift = np.median(now - then, axis=0)
+            matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float64)
+        size = (self.whole.shape[1], self.whole.shape[0])
+        whole = np.asarray(cv2.warpAffine(self.whole, matrix, size) * 0.99, np.float32)
+        look = np.asarray(cv2.warpAffine(self.look, matrix, size), np.float32)
+        back = cv2.invertAffineTransform(matrix)
+        carried = self.grid @ back[:, :2].T.astype(np.float32) + back[:, 2].astype(np.float32) - self.grid
+        return whole, look, carried
+
+    def _tidy(self, found: Mask, expected: Mask) -> Mask:
+        """Without speckles and without pieces that lie apart from where the object is expected."""
+        smooth = cv2.medianBlur(found.astype(np.uint8), 3)
+        smooth = cv2.morphologyEx(smooth, cv2.MORPH_OPEN, disc(self.clip.unit))
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(smooth, connectivity=8)
+        if count < 2:
+            return np.zeros_like(found)
+        areas = stats[1:, cv2.CC_STAT_AREA]
+        kept = np.zeros_like(found)
+        for label in range(1, count):
+            part = labels == label
+            large = areas[label - 1] >= 0.12 * areas.max()
+            if large and area(part & expected) > 0.3 * areas[label - 1]:
+                kept |= part
+        return fill_holes(kept)
+
+    def _score(self, found: Mask, p: Field, moved: Mask, whole: Field) -> float:
+        """How sure: posterior inside, agreement with the flow, share of the whole extent that is visible."""
+        union = area(found | moved)
+        agreement = area(found & moved) / union if union else 0.0
+        visible = area(found) / max(1.0, area(found | (whole > 0.5)))
+        return float(np.clip(p[found].mean() * agreement**0.5 * (0.5 + 0.5 * visible), 0, 1))
+
+    def _update(
+        self, frame: int, roi: tuple[slice, slice], mask: Mask, p: Field, whole: Field, look: Field
+    ) -> None:
+        index = bins(self.clip.lab(frame, roi))
+        sure = index[(p > 0.9) & mask[roi]]
+        hand = self.scene.colours.hand
+        if hand.known:
+            sure = sure[self.scene.colours.own.density(sure) > 0.5 * hand.density(sure)]
+        self.own.learn(sure, 0.05)
+        fresh = self.scene.surroundings(frame, mask)
+        if fresh.known:
+            self.around.counts = 0.7 * self.around.counts + 0.3 * fresh.counts
+            self.around.forget()
+        self.other = self.scene.foreign(frame, region(mask, 60 * self.clip.unit), mask)
+        self.mask, self.look = mask, look
+        seen = mask[roi]
+        fresh_look = self._pixels(frame, roi)
+        old = np.where((whole[roi] > 0.5)[..., None], look[roi], fresh_look)
+        self.look[roi] = np.where(seen[..., None], 0.4 * old + 0.6 * fresh_look, look[roi])
+        empty = np.zeros_like(mask)
+        empty[roi] = (p < 0.1) & self.scene.shows_plate(frame, roi)
+        self.whole = np.where(mask, 1.0, np.where(empty, 0.6 * whole, whole)).astype(np.float32)
+        count = float(area(mask))
+        self.area = 0.95 * self.area + 0.05 * max(count, 0.5 * self.area)
+
+    def _search(self, frame: int) -> tuple[Mask, float]:
+        """Look for a lost object by its colours among what is not background."""
+        if not self.lost:
+            self.home = self.mask.copy() if self.mask.any() else self.whole > 0.3
+        self.lost += 1
+        roi, last = region(self.home, 0), centre(self.home)
+        # Something may still stand before the place where it was.
+        gone = area(self.scene.shows_plate(frame, roi) & self.home[roi]) > 0.5 * area(self.home)
+        everywhere = (slice(0, self.clip.shape[0]), slice(0, self.clip.shape[1]))
+        ratio = self.scene.evidence(frame, everywhere, self.around, self.own)
+        index = bins(self.clip.lab(frame))
+        likely = (cv2.GaussianBlur(ratio, (0, 0), 1.5 * self.clip.unit) > 1.0).astype(np.uint8)
+        candidates = cv2.morphologyEx(likely, cv2.MORPH_OPEN, disc(2 * self.clip.unit))
+        count, labels, stats, centres = cv2.connectedComponentsWithStats(candidates, connectivity=8)
+        best, best_value = None, 0.3
+        reach = (0.15 + 0.05 * self.lost) * float(np.hypot(*self.clip.shape))
+        for label in range(1, count):
+            size = stats[label, cv2.CC_STAT_AREA] / self.area
+            if not 0.15 < size < 2.0:
+                continue
+            distance = float(np.linalg.norm(centres[label] - last))
+            if self._shadow(frame, labels == label):
+                continue
+            alike = self._likeness(index[labels == label], gone)
+            value = alike * min(size, 1 / size) ** 0.35 * np.exp(-0.5 * (distance / reach) ** 2)
+            if value > best_value:
+                best, best_value = label, float(value)
+        mask = np.zeros(self.clip.shape, bool)
+        if best is None:
+            self.mask = mask  # what hides it now must not carry it along
+            return mask, 0.0
+        mask = fill_holes(labels == best)
+        self.mask, self.whole, self.lost = mask, mask.astype(np.float32), 0
+        self.look = self.clip.images[frame].astype(np.float32)
+        return mask, 0.6 * best_value
+
+    def _shadow(self, frame: int, mask: Mask) -> bool:
+        """Whether a mask is a shadow: the background in less light, where the object did not look like it."""
+        return self.scene.shadow_share(frame, mask) > max(0.75, self.scene.shadow_share_at_start + 0.4)
+
+    def _likeness(self, index: NDArray[np.int32], lenient: bool) -> float:
+        """How much a region's colours are the object's, 0 to 1: overlap of the histograms; ``lenient`` also,
+        as a part or other light may be seen, whether the object has these colours at all."""
+        palette, colours = Palette(), self.scene.colours
+        palette.learn(index)
+        if not lenient:
+            return palette.overlap(colours.own)
+        mine = np.maximum(colours.own.density(index), 0.4 * colours.relit.density(index))
+        known = mine > 10 * UNIFORM
+        if colours.hand.known:
+            known &= mine > colours.hand.density(index)
+        return max(palette.overlap(colours.own), 0.7 * float(known.mean()))
+
+
+def propagate(scene: Scenery) -> tuple[dict[int, Mask], dict[int, float]]:
+    """Masks and scores of all frames, from the prompt's frame both ways."""
+    masks, score = {scene.frame: scene.start}, {scene.frame: 1.0}
+    for direction, end in ((1, len(scene.footage)), (-1, -1)):
+        track = Track(scene)
+        for frame in range(scene.frame + direction, end, direction):
+            after = frame if frame + direction == end else frame + direction
+            masks[frame], score[frame] = track.step(frame, frame - direction, after)
+    return masks, score
