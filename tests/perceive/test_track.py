@@ -10,12 +10,12 @@ from video2policy import pose
 from video2policy.camera import Camera, intrinsics, rotation_from_pitch
 from video2policy.mesh import Solid
 from video2policy.perceive.contact import Contact
+from video2policy.perceive.foreground import in_front
 from video2policy.perceive.track import (
     Tracked,
     Tracker,
     complaint,
     metric_poses,
-    occluders,
     overlay,
     track,
 )
@@ -201,7 +201,7 @@ def test_a_hand_is_an_occluder_a_shadow_and_the_table_behind_the_object_are_not(
     ]
     frames[5][20:60, 200:240] = [210, 160, 140]
     frames[5][180:220, 200:240] = (0.6 * table).astype(np.uint8)
-    found = occluders(frames, tracker.masks, tracker.others)
+    found = in_front(frames, tracker.masks | tracker.others)
     assert found[5, 25:55, 205:235].all()
     found[5, 16:64, 196:244] = False
     assert found.mean() < 0.002

@@ -20,7 +20,8 @@ from video2policy import pose
 from video2policy.camera import FOCAL_UNCERTAINTY, Camera, intrinsics, rotation_from_pitch
 from video2policy.mask import largest_component
 from video2policy.perceive.contact import MAX_GROWTH, Contact, Images, bottom_of, contact_from, motion
-from video2policy.perceive.pitch import PRIOR_PITCH, background, find_focal, find_pitch
+from video2policy.perceive.foreground import in_front
+from video2policy.perceive.pitch import PRIOR_PITCH, find_focal, find_pitch
 from video2policy.perceive.solid import choose, fits_of
 from video2policy.perceive.verdict import Rejected
 
@@ -41,9 +42,6 @@ RELIEF = (0.7, 1.5)
 
 The top of what stands is nearer where the camera looks down, the far end of what lies is farther.
 """
-
-CHANGED = 25.0
-"""Grey values by which what is in front differs from the background; shadows differ less."""
 
 FAR = 6.0
 """Background above the table is put at this many times the first object's distance."""
@@ -283,7 +281,7 @@ def depth_images(
         name: relief(camera, view.contacts[name], item, everything - item > 0, labels[name])
         for name, item in masks.items()
     }
-    still = smooth(background(frames))
+    hands = in_front(frames, everything > 0)
     for t in range(len(next(iter(masks.values())))):
         image = plane.copy()
         known = np.zeros(image.shape, bool)
@@ -297,16 +295,10 @@ def depth_images(
                     image[item[t]] = depth * np.clip(box_places(item[t]) @ slope, *RELIEF)
                 known |= item[t]
         if known.any():
-            moving = (np.abs(smooth(frames[t]) - still).max(axis=-1) > CHANGED) & ~known
             _, nearest = cv2.distanceTransformWithLabels(
                 (~known).astype(np.uint8), cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
             )
             value = np.zeros(int(nearest.max()) + 1)
             value[nearest[known]] = image[known]
-            image[moving] = value[nearest[moving]]
+            image[hands[t]] = value[nearest[hands[t]]]
         yield image.astype(np.float16)
-
-
-def smooth(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The image (H, W, 3) without noise and compression."""
-    return cv2.GaussianBlur(image, (0, 0), 1.5).astype(np.float32)

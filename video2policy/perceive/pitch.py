@@ -20,6 +20,7 @@ from video2policy.camera import FOCAL_UNCERTAINTY, Camera, rotation_from_pitch
 from video2policy.mask import largest_component
 from video2policy.mesh import Kind
 from video2policy.perceive.contact import Contact, Images, to_grey
+from video2policy.perceive.foreground import background
 from video2policy.perceive.silhouette import opened, outline
 from video2policy.perceive.solid import INDEPENDENT, THIN, fit_solid, is_cube, named_kind
 
@@ -130,12 +131,6 @@ def lowest_pitch(contacts: Mapping[str, Contact], K: Array) -> float:
         return 3.0
     highest = np.degrees(np.arctan((min(feet) - K[1, 2]) / K[1, 1]))
     return float(np.clip(BELOW - highest, GRID[0] - 1, GRID[-2]))
-
-
-def background(frames: Images, count: int = 9) -> Image:
-    """Per-pixel median of frames spread over the clip (RGB): what stands still."""
-    chosen = np.unique(np.linspace(0, len(frames) - 1, count).round().astype(int))
-    return np.median([frames[int(t)] for t in chosen], axis=0).astype(np.uint8)
 
 
 def segments(image: Image) -> Array:

@@ -21,6 +21,7 @@ from video2policy import pose
 from video2policy.camera import Camera
 from video2policy.mask import contact_sheet, iou, largest_component
 from video2policy.perceive.contact import FLOW, MIN_AREA, Contact, Images, bottom_of, to_grey
+from video2policy.perceive.foreground import in_front
 from video2policy.perceive.silhouette import Outline, opened, outline, support
 
 Array = NDArray[np.float64]
@@ -59,16 +60,6 @@ SAME_LOOK = 25.0
 
 SLIVER = 0.25
 """Share of its usual area below which an object counts as hidden."""
-
-BACKGROUND_FRAMES = 15
-OCCLUDER_SIDE = 400
-"""So many frames over the clip show the background between them, in pictures of this side at most."""
-
-CHANGED = 25.0
-"""Grey values by which what is in front differs from the background."""
-
-SHADOW = 0.15
-"""A shadow darkens all colours by factors that differ by less than this."""
 
 NEAR_TABLE = 0.012
 MAX_TILT = 15.0
@@ -442,41 +433,6 @@ def overlay(frames: Images, result: Tracked, camera: Camera, length: float, coun
     return contact_sheet(tiles, words)
 
 
-def occluders(frames: Images, masks: Mask, others: Mask) -> Mask:
-    """What is neither object nor background (n, H, W): hands, arms.
-
-    The background is what a pixel shows in the median of the frames in which no object covers it; shadows on
-    it, darker and of the same hue, are part of it.
-    """
-    chosen = np.unique(np.linspace(0, len(masks) - 1, BACKGROUND_FRAMES).round().astype(int))
-    objects = masks | others
-    height, width = masks.shape[1:]
-    factor = min(1.0, OCCLUDER_SIDE / max(height, width))  # hands are coarse
-    size = (round(factor * width), round(factor * height))
-
-    def small(t: int) -> NDArray[np.float32]:
-        return cv2.GaussianBlur(
-            cv2.resize(frames[t], size, interpolation=cv2.INTER_AREA), (0, 0), 1.0
-        ).astype(np.float32)
-
-    wide = np.ones((7, 7), np.uint8)
-    sample = np.stack([small(int(t)) for t in chosen])
-    covered = np.stack([cv2.resize(cv2.dilate(objects[t].astype(np.uint8), wide), size) for t in chosen]) > 0
-    known = ~covered.all(axis=0)
-    sometimes = known & covered.any(axis=0)
-    still = np.median(sample, axis=0)
-    sample[covered] = np.nan
-    still[sometimes] = np.nanmedian(sample[:, sometimes], axis=0)
-    result = np.zeros(masks.shape, bool)
-    for t in range(len(masks)):
-        now = small(t)
-        ratio = (now + 8) / (still + 8)
-        shadow = (ratio.max(axis=2) < 1.0) & (np.ptp(ratio, axis=2) < SHADOW)
-        found = (np.abs(now - still).max(axis=2) > CHANGED) & ~shadow & known
-        result[t] = cv2.resize(found.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
-    return result & ~objects
-
-
 def enlarge(masks: Mask, size: tuple[int, int]) -> Mask:
     """Masks (n, H, W) at another size (width, height), with smooth outlines."""
     grown = [cv2.resize(m.astype(np.float32), size, interpolation=cv2.INTER_CUBIC) > 0.5 for m in masks]
@@ -498,7 +454,7 @@ def track(
     The mesh is tracked at the size that it has in the image, so that its distance agrees with the table even
     when its given size does not quite.
     """
-    others = others | occluders(frames, masks, others)
+    others = others | in_front(frames, masks | others)
     factor = max(1.0, MIN_SIDE / max(camera.shape))
     if factor > 1:  # flow and corners are made for larger pictures
         size = (round(camera.width * factor), round(camera.height * factor))
