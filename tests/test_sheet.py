@@ -87,6 +87,17 @@ def test_a_full_row(tsv: Write, tmp_path: Path) -> None:
     assert json.loads(json.dumps(row.to_dict()))["clip"] == str(tmp_path / "c.mp4")
 
 
+def test_boxes_on_several_frames(tsv: Write) -> None:
+    boxes = '{"cube": [{"frame": 3, "box": [1, 2, 3, 4]}, {"frame": 9, "box": [5, 6, 7, 8]}]}'
+    (row,) = read_sheet(tsv(f"x\tc.mp4\tlifting cube up\tcube\t{boxes}", header=HEADER + "\tboxes"))
+    later = {"frame": 9, "box": [5, 6, 7, 8]}
+    assert row.boxes == {"cube": {"frame": 3, "box": [1, 2, 3, 4], "also": [later]}}
+    with pytest.raises(SheetError, match="has no area"):
+        read_sheet(
+            tsv(f"x\tc.mp4\tlifting cube up\tcube\t{boxes.replace('7', '5')}", header=HEADER + "\tboxes")
+        )
+
+
 def test_what_is_chosen_by_itself_can_be_given(tsv: Write, tmp_path: Path) -> None:
     (tmp_path / "cup").mkdir()
     (tmp_path / "cup" / "0.png").write_bytes(b"png")

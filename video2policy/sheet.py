@@ -60,10 +60,11 @@ class Row:
 
     `labels` are the object names as given and `objects` their identifiers ([a-z0-9_], unique), in the same
     order. `roles` maps "a" (handled) and "b" (related to) to identifiers. `boxes` and `points` are keyed by
-    identifier and hold {"frame": index in the clip, "box": [x0, y0, x1, y1]} and {"frame", "points":
-    [[x, y]]}, in pixels of the original clip; `masks` the path of a clip that is white where the object is;
-    `shapes` any of "kind", "opening", "mesh" (a path), "frame" and "mass" (kg); `sizes` (m) a number (longest
-    side) or [x, y, z]. `accept` names gates that pass whatever they say.
+    identifier and hold {"frame": index in the clip, "box": [x0, y0, x1, y1]}, with boxes on further frames in
+    a list "also", and {"frame", "points": [[x, y]]}, in pixels of the original clip; `masks` the path of a
+    clip that is white where the object is; `shapes` any of "kind", "opening", "mesh" (a path), "frame" and
+    "mass" (kg); `sizes` (m) a number (longest side) or [x, y, z]. `accept` names gates that pass whatever
+    they say.
     """
 
     video: str
@@ -383,11 +384,12 @@ def _row(entry: dict[str, Any], where: str, sheet: Path, found: Mapping[str, lis
     ordered, family, order, template = _understand(entry["caption"], labels, objects, template, where)
     boxes = _by_object(entry.get("boxes"), "box", labels, objects, "boxes", where)
     for name, value in boxes.items():
-        x0, y0, x1, y1 = value["box"]
-        if x1 <= x0 or y1 <= y0:
-            raise SheetError(
-                f'{where}: the box of "{name}" has no area; give [x0, y0, x1, y1] with x0 < x1 and y0 < y1.'
-            )
+        for x0, y0, x1, y1 in (one["box"] for one in [value, *value.get("also", [])]):
+            if x1 <= x0 or y1 <= y0:
+                raise SheetError(
+                    f'{where}: the box of "{name}" has no area; give [x0, y0, x1, y1] with x0 < x1 and '
+                    "y0 < y1."
+                )
     masks = _keyed(entry.get("masks"), labels, objects, "masks", where)
     shapes = {
         name: {"kind": value} if isinstance(value, str) else dict(value)
@@ -522,9 +524,15 @@ def _by_object(
     column: str,
     where: str,
 ) -> dict[str, dict[str, Any]]:
-    """Boxes or points by identifier, each with the frame it was drawn in (the clip's first unless stated)."""
-    keyed = _keyed(values, labels, objects, column, where)
-    return {
-        name: {"frame": 0, **value} if isinstance(value, dict) else {"frame": 0, kind: value}
-        for name, value in keyed.items()
-    }
+    """Boxes or points by identifier, each with the frame it was drawn in (the clip's first unless stated);
+    boxes on further frames of a list under "also"."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, value in _keyed(values, labels, objects, column, where).items():
+        if isinstance(value, dict):
+            found[name] = {"frame": 0, **value}
+        elif isinstance(value[0], dict):
+            first, *others = [{"frame": 0, **one} for one in value]
+            found[name] = {**first, "also": others}
+        else:
+            found[name] = {"frame": 0, kind: value}
+    return found

@@ -17,6 +17,7 @@ from video2policy.perceive.ground import (
     given_points,
     ground,
 )
+from video2policy.perceive.prompt import Prompt
 from video2policy.perceive.verdict import Rejected
 
 CLIP = {"source_width": 640, "source_height": 480, "scale": 0.5, "source_index": [0, 2, 4, 6]}
@@ -79,6 +80,17 @@ def test_sheet_wins_over_proposals(rendered_clip: RenderedClip) -> None:
     assert verdict.passed and verdict.confidence == 1.0 and verdict.better is None
 
 
+def test_boxes_on_several_frames_become_prompts_of_one_object(rendered_clip: RenderedClip) -> None:
+    images = rendered_clip.images()
+    later = {"frame": 5, "box": [20, 20, 60, 80]}  # frames and pixels of the source: twice as large
+    given = {"red_box": {"frame": 0, "box": [10, 20, 60, 90], "also": [later]}}
+    (found,), _ = ground(images, record(images) | {"scale": 0.5}, row(rendered_clip, ["box"], boxes=given))
+    first, second = Prompt.from_json(found.to_json())
+    assert (first.frame, first.box) == (0, (5, 10, 30, 45))
+    assert (second.frame, second.box) == (5, (10, 10, 30, 40))
+    assert draw_groundings(images, [found]).shape[1] == 2 * images[0].shape[1]
+
+
 def test_points_of_the_sheet(rendered_clip: RenderedClip) -> None:
     images = rendered_clip.images()
     x0, y0, x1, y1 = rendered_clip.first_box("red_box")
@@ -119,7 +131,7 @@ def test_overlay_and_script(rendered_clip: RenderedClip, tmp_path: Path) -> None
         tmp_path / "frames", tmp_path / "clip.json", *out, row(rendered_clip, ["red box"])
     )
     (entry,) = json.loads(out[0].read_text())["objects"]
-    assert set(entry) == {"name", "label", "frame", "box", "points", "score", "method"}
+    assert set(entry) == {"name", "label", "frame", "box", "points", "score", "method", "also"}
     assert entry["name"] == "red_box" and verdict.passed
     assert cv2.imread(str(out[1])).shape == (240, 320, 3)
 

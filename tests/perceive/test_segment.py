@@ -10,7 +10,7 @@ from tests.conftest import RenderedClip
 from video2policy.clip import Source, extract
 from video2policy.mask import iou, load_masks
 from video2policy.perceive.prompt import Prompt
-from video2policy.perceive.segment import Segmentation, segment, verdict
+from video2policy.perceive.segment import Segmentation, joined, segment, verdict
 from video2policy.perceive.verdict import Rejected
 from video2policy.sheet import read_sheet
 
@@ -69,6 +69,16 @@ def result(share: float, seen: float) -> Segmentation:
 def test_unusable_masks_are_refused(found: Segmentation, why: str) -> None:
     with pytest.raises(Rejected, match=why):
         verdict("cup", found, "test")
+
+
+def test_every_frame_is_that_of_the_nearest_prompt() -> None:
+    both = [result(0.1, 1), result(0.5, 1)]
+    n = len(both[0].masks)
+    found = joined(both, [0, n - 1])
+    share = found.masks.mean(axis=(1, 2))
+    assert share[0] == pytest.approx(both[0].masks[0].mean())
+    assert share[-1] == pytest.approx(both[1].masks[0].mean())
+    assert (np.diff(share) != 0).sum() == 1
 
 
 def test_script(rendered_clip: RenderedClip, tmp_path: Path) -> None:

@@ -61,7 +61,10 @@ BETTER = "an open-vocabulary detector needs weights from a model hub"
 
 @dataclass(frozen=True)
 class Grounding:
-    """An object on frame ``frame``: box and points in frame pixels, how sure, and how it was found."""
+    """An object on frame ``frame``: box and points in frame pixels, how sure, and how it was found.
+
+    ``also``: further frames and boxes, where the sheet gives them.
+    """
 
     name: str
     label: str
@@ -70,6 +73,7 @@ class Grounding:
     points: tuple[tuple[float, float], ...]
     score: float
     method: str
+    also: tuple[tuple[int, Box], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -80,6 +84,7 @@ class Grounding:
             "points": [[round(v, 2) for v in point] for point in self.points],
             "score": round(self.score, 3),
             "method": self.method,
+            "also": [{"frame": frame, "box": [round(v, 2) for v in box]} for frame, box in self.also],
         }
 
 
@@ -278,6 +283,13 @@ def ground(
             continue
         given: Mapping[str, Any] = entry if entry is not None else pointed or {}
         frame = frame_of(int(given.get("frame", 0)), clip["source_index"], labels[name])
+        also = tuple(
+            (
+                frame_of(int(one["frame"]), clip["source_index"], labels[name]),
+                given_box(one["box"], clip, labels[name]),
+            )
+            for one in given.get("also", ())
+        )
         points = given_points(pointed["points"], clip, labels[name]) if pointed else ()
         if entry is not None:
             box, value, method = given_box(entry["box"], clip, labels[name]), 1.0, "box"
@@ -285,7 +297,7 @@ def ground(
             points = points if same_frame else ()
         else:
             box, value, method = box_around_points(images[frame], points), 0.8, "points"
-        found[name] = Grounding(name, labels[name], frame, box, points, value, method)
+        found[name] = Grounding(name, labels[name], frame, box, points, value, method, also)
     missing = {name: labels[name] for name in names if name not in found}
     if missing:
         sample = sampled(len(images))
@@ -310,18 +322,22 @@ def ground(
 
 def draw_groundings(images: Sequence[Image], groundings: Sequence[Grounding]) -> Image:
     """Boxes and points on their frames, frames side by side: RGB."""
-    frames = sorted({g.frame for g in groundings})
+    places = [
+        (frame, box, index, g)
+        for index, g in enumerate(groundings)
+        for frame, box in ((g.frame, g.box), *g.also)
+    ]
     panels = []
-    for frame in frames:
+    for frame in sorted({place[0] for place in places}):
         canvas = images[frame].copy()
         thick = max(1, round(max(canvas.shape[:2]) / 320))
-        for index, g in enumerate(groundings):
-            if g.frame != frame:
+        for there, box, index, g in places:
+            if there != frame:
                 continue
             colour = COLOURS[index % len(COLOURS)]
-            x0, y0, x1, y1 = (round(v) for v in g.box)
+            x0, y0, x1, y1 = (round(v) for v in box)
             cv2.rectangle(canvas, (x0, y0), (x1, y1), colour, thick, cv2.LINE_AA)
-            for x, y in g.points:
+            for x, y in g.points if frame == g.frame else ():
                 cv2.circle(canvas, (round(x), round(y)), 3 * thick, colour, -1, cv2.LINE_AA)
             text = f"{g.name} ({g.method} {g.score:.2f})"
             at = (x0, y0 - 6 if y0 > 20 else y1 + 16)

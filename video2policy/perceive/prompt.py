@@ -16,11 +16,15 @@ class Prompt:
     points: tuple[tuple[float, float], ...] = ()
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Prompt:
-        """From an entry of objects.json."""
+    def from_json(cls, data: dict[str, Any]) -> list[Prompt]:
+        """From an entry of objects.json: the object's prompt, then those on further frames, if any."""
         points = tuple((float(x), float(y)) for x, y in data.get("points", ()))
-        x0, y0, x1, y1 = (float(v) for v in data["box"])
-        return cls(data["name"], int(data["frame"]), (x0, y0, x1, y1), points)
+        prompts = []
+        for place in (data, *data.get("also", ())):
+            x0, y0, x1, y1 = (float(v) for v in place["box"])
+            prompts.append(cls(data["name"], int(place["frame"]), (x0, y0, x1, y1), points))
+            points = ()
+        return prompts
 
     def scaled(self, scale: float) -> Prompt:
         x0, y0, x1, y1 = (v * scale for v in self.box)

@@ -73,6 +73,16 @@ def segment(images: Sequence[Image], prompts: Sequence[Prompt], name: str) -> Se
     return Segmentation(full, np.array([score[i] for i in order], np.float32))
 
 
+def joined(results: Sequence[Segmentation], frames: Sequence[int]) -> Segmentation:
+    """One object's results from prompts on several ``frames``: on each frame that of the nearest prompt."""
+    away = np.abs(np.arange(len(results[0].masks)) - np.array(frames)[:, None])
+    nearest = away.argmin(axis=0)
+    return Segmentation(
+        np.stack([results[k].masks[t] for t, k in enumerate(nearest)]),
+        np.array([results[k].score[t] for t, k in enumerate(nearest)], np.float32),
+    )
+
+
 def hand_at(footage: Footage, prompt: Prompt) -> Mask:
     """Moving skin on the prompt's frame that reaches out of the box."""
     skin = footage.skin(prompt.frame, footage.median)
