@@ -189,6 +189,14 @@ def test_moving_camera(tmp_path: Path) -> None:
     assert seen(write(tmp_path / "still.mp4", scene(30))) is None
 
 
+def test_one_frame_that_cannot_be_matched_is_no_camera_motion(tmp_path: Path) -> None:
+    images = scene(30)
+    images[12] = np.roll(images[12], 30, axis=1)
+    assert seen(write(tmp_path / "glitch.mp4", images)) is None
+    images[13:] = [np.roll(image, 30, axis=1) for image in images[13:]]
+    assert "the camera moves by" in (seen(write(tmp_path / "bump.mp4", images)) or "")
+
+
 def test_a_large_moving_hand_is_no_camera_motion(tmp_path: Path) -> None:
     images = scene(30)
     for index, image in enumerate(images):

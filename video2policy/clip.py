@@ -230,7 +230,7 @@ class CameraMotion:
         self.diagonal = float(np.hypot(*first.shape))
         self.points = self._features(first)
         self.guess = self.points.copy()
-        self.largest = 0.0
+        self.shifts: list[float] = []
 
     def _features(self, image: Image) -> NDArray[np.float32]:
         """Corners (n, 2) from every cell of the picture."""
@@ -247,6 +247,14 @@ class CameraMotion:
                 if points is not None:
                     found.append(np.asarray(points.reshape(-1, 2), np.float32))
         return np.concatenate(found)
+
+    @property
+    def largest(self) -> float:
+        """The largest displacement that lasted: of one frame alone, most features of which are covered, it is
+        an error."""
+        if len(self.shifts) < 3:
+            return max(self.shifts, default=0.0)
+        return float(np.median(np.lib.stride_tricks.sliding_window_view(self.shifts, 3), axis=1).max())
 
     @property
     def measurable(self) -> bool:
@@ -274,7 +282,7 @@ class CameraMotion:
             motion = float(np.median(shift[still]))
         else:
             motion = self._fitted(self.points[good], there[good])
-        self.largest = max(self.largest, motion)
+        self.shifts.append(motion)
         return motion
 
     def _fitted(self, before: NDArray[np.float32], after: NDArray[np.float32]) -> float:
