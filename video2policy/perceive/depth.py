@@ -248,7 +248,7 @@ def relief(
         return None
     rows, columns = np.nonzero(whole)
     camera_from_solid = camera.camera_from_table @ fit.table_from_object
-    points, hit = meshes.cast(
+    points, _, hit = meshes.cast(
         fit.solid.mesh(), camera.K, camera_from_solid, np.column_stack([columns, rows]) + 0.5
     )
     foot = float(pose.apply(camera.camera_from_table, camera.on_plane(bottom_of(whole)))[0, 2])

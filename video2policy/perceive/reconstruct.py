@@ -53,6 +53,7 @@ class Reconstruction:
 
     `extent` is the mesh's longest extent in the camera's unit of depth, `camera_from_object` (4x4) its pose
     there in that unit. `solid` has the same proportions at longest extent 1; None for an inflated silhouette.
+    `bevel`: its edges look rounded by this length, in mesh units.
     """
 
     mesh: trimesh.Trimesh
@@ -65,6 +66,7 @@ class Reconstruction:
     iou: float
     dimensions: Array
     thin: float
+    bevel: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         solid = None
@@ -80,6 +82,7 @@ class Reconstruction:
             "iou": round(self.iou, 4),
             "dimensions": self.dimensions.tolist(),
             "thin": self.thin,
+            "bevel": round(self.bevel, 5),
         }
 
 
@@ -285,6 +288,7 @@ def reconstruct(
         iou=covered,
         dimensions=_dimensions(unit, unit_solid, whole, thin, label),
         thin=thin,
+        bevel=best.bevel / extent if best is not None else 0.0,
     )
 
 

@@ -74,12 +74,14 @@ class Fit:
     """A solid, in the camera's unit, that stands at `table_from_object` (4x4).
 
     `iou` compares silhouettes; `cost` is the robust sum of the outline's squared errors in units of `SIGMA`.
+    Its edges are cut back by `bevel`, a length.
     """
 
     solid: Solid
     table_from_object: Array
     iou: float
     cost: float
+    bevel: float = 0.0
 
 
 def bevelled(solid: Solid, bevel: float) -> Array:
@@ -110,9 +112,13 @@ def _place(kind: Kind, values: Array, base: float) -> tuple[Solid, Array, Array]
     else:
         solid = Solid("sphere", (float(lengths[0]),) * 3)
     turn = pose.rotation_about([0, 0, 1], float(np.degrees(values[2])))
-    bevel = MAX_BEVEL * float(lengths.min()) / (1 + np.exp(-values[3]))
     place = pose.transform(turn, [x, y, base + solid.extents[2] / 2])
-    return solid, place, pose.apply(place, bevelled(solid, bevel))
+    return solid, place, pose.apply(place, bevelled(solid, _bevel(values)))
+
+
+def _bevel(values: Array) -> float:
+    """The bevel, a length, of that vector of unknowns."""
+    return float(MAX_BEVEL * np.exp(values[4:]).min() / (1 + np.exp(-values[3])))
 
 
 def fit_solid(
@@ -178,7 +184,7 @@ def fit_solid(
         values[2] = 0.0
     solid, table_from_object, points = _place(kind, values, base)
     drawn = meshes.hull_silhouette(points, camera.K, camera.camera_from_table, mask.shape)
-    return Fit(solid, table_from_object, iou(drawn, mask), float(best.cost) / SIGMA**2)
+    return Fit(solid, table_from_object, iou(drawn, mask), float(best.cost) / SIGMA**2, _bevel(values))
 
 
 def fits_of(whole: Mask, others: Mask, camera: Camera, base: float, label: str) -> list[Fit]:
