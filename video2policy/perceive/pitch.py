@@ -22,7 +22,7 @@ from video2policy.mesh import Kind
 from video2policy.perceive.contact import Contact, Images, to_grey
 from video2policy.perceive.foreground import background
 from video2policy.perceive.silhouette import opened, outline
-from video2policy.perceive.solid import INDEPENDENT, THIN, fit_solid, is_cube, named_kind
+from video2policy.perceive.solid import INDEPENDENT, THIN, Sides, fit_solid, named_kind
 
 Array = NDArray[np.float64]
 Masks = NDArray[np.bool_]
@@ -208,7 +208,7 @@ def outline_evidence(
             row = []
             for pitch in COARSE:
                 camera = Camera(K, whole.shape[1], whole.shape[0], rotation_from_pitch(float(pitch)), 1.0)
-                fit = fit_solid(option, seen, mask, camera, cube=is_cube(labels[name]))
+                fit = fit_solid(option, seen, mask, camera, sides=Sides.of(labels[name]))
                 row.append(np.inf if fit is None else fit.cost)
             costs.append(row)
         if costs:

@@ -8,7 +8,7 @@ tracks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ from video2policy.mesh import Opening, Solid
 from video2policy.perceive.contact import MIN_AREA, Contact, Images, to_grey, touches_border
 from video2policy.perceive.depth import STEEP
 from video2policy.perceive.silhouette import opened
-from video2policy.perceive.solid import THIN, choose, fits_of, words
+from video2policy.perceive.solid import Sides, choose, fits_of, thin_of, words
 from video2policy.perceive.verdict import Rejected
 
 Array = NDArray[np.float64]
@@ -229,9 +229,11 @@ def reconstruct(
     family: str = "",
     role: str | None = None,
     reference: int | None = None,
+    sides: Sequence[float] | None = None,
 ) -> Reconstruction:
     """The object's mesh from its least occluded frame, or from frame `reference`.
 
+    `sides`: the object's three sides where they are known, in any order and unit; only their ratios count.
     Raises Rejected when no frame shows the whole object, or not the frame asked for.
     """
     scores = frame_scores(frames, masks, score, contact, others)
@@ -252,8 +254,8 @@ def reconstruct(
         height = 0.0
         if not near_table[t] and np.isfinite(contact.drop[t]):
             height = camera.altitude * float(np.clip(1 - contact.drop[t] / contact.ground_drop(), 0, 0.8))
-        fits = fits_of(largest_component(masks[t]), others[t], camera, height, label)
-        fit = choose(fits, label, hollow)
+        fits = fits_of(largest_component(masks[t]), others[t], camera, height, label, sides)
+        fit = choose(fits, label, hollow, sides)
         # The better view counts, and the better explanation: a tilted box is no standing one.
         worth = 0.0 if fit is None else float(np.sqrt(scores[t])) * fit.iou**2
         if worth > highest:
@@ -276,7 +278,7 @@ def reconstruct(
         covered = best.iou
     unit, extent = meshes.unit(mesh)
     unit_solid = solid.scaled(1 / extent) if solid is not None else None
-    thin = THIN[solid.kind] if solid is not None else 0.0
+    thin = thin_of(solid.kind, Sides.of(label, sides)) if solid is not None else 0.0
     return Reconstruction(
         mesh=unit,
         shape=shape,

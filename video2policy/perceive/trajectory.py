@@ -39,8 +39,8 @@ STEP = 1e-6
 class Tracks:
     """Features on the object's surface, each seen first in one node and again in others.
 
-    Per track (k): the node of its `start`, the `ray` (k, 3) it was seen along there (camera frame, z = 1), and
-    the plane that touches the surface there, object frame: `normal` (k, 3) @ x = `offset` (k,). Per
+    Per track (k): the node of its `start`, the `ray` (k, 3) it was seen along there (camera frame, z = 1),
+    and the plane that touches the surface there, object frame: `normal` (k, 3) @ x = `offset` (k,). Per
     observation (m): `track`, `node`, `pixel` (m, 2).
     """
 
