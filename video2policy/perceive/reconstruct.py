@@ -25,7 +25,7 @@ from video2policy.mesh import Opening, Solid
 from video2policy.perceive.contact import MIN_AREA, Contact, Images, to_grey, touches_border
 from video2policy.perceive.depth import STEEP
 from video2policy.perceive.silhouette import opened
-from video2policy.perceive.solid import Sides, choose, fits_of, thin_of, words
+from video2policy.perceive.solid import Sides, choose, fits_of, thin_of, usual_opening, words
 from video2policy.perceive.verdict import Rejected
 
 Array = NDArray[np.float64]
@@ -34,12 +34,6 @@ Image = NDArray[np.uint8]
 
 ASPECT = 0.8
 """Depth over width of an inflated silhouette."""
-
-HOLLOW = frozenset(
-    ["cup", "mug", "glass", "bowl", "beaker", "tumbler", "pot"]
-    + ["bucket", "basket", "container", "jar", "vase", "crate", "tray", "bin", "drawer", "plate", "pan"]
-)
-"""Words for things with an opening."""
 
 HANDLE = 1.35
 """Width of a mug with its handle over its diameter (110 and 82 mm); most views show less of the handle."""
@@ -152,10 +146,7 @@ def opening_of(label: str, solid: Solid, family: str, role: str | None) -> Openi
     needed = role_opening(family, role)
     if solid.kind == "sphere" or needed != "none":
         return needed if solid.kind != "sphere" else "none"
-    if not any(word in HOLLOW for word in words(label)):
-        return "none"
-    # Cups are wider at the rim; one that is much wider below stands on it.
-    return "down" if solid.kind == "frustum" and solid.size[0] > 1.12 * solid.size[1] else "up"
+    return usual_opening(label, solid)
 
 
 # -------------------------------------------------------------------------------------------- inflation

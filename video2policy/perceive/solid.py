@@ -15,7 +15,7 @@ from video2policy import mesh as meshes
 from video2policy import pose
 from video2policy.camera import Camera
 from video2policy.mask import iou
-from video2policy.mesh import Kind, Solid
+from video2policy.mesh import Kind, Opening, Solid
 from video2policy.perceive.silhouette import Outline, opened, outline, support
 
 Array = NDArray[np.float64]
@@ -105,6 +105,13 @@ WORDS: dict[Kind, frozenset[str]] = {
     "sphere": frozenset(["ball", "orange", "apple", "sphere", "lemon", "marble", "tomato"]),
 }
 """Words in an object's name that tell its shape."""
+
+
+HOLLOW = frozenset(
+    ["cup", "mug", "glass", "bowl", "beaker", "tumbler", "pot"]
+    + ["bucket", "basket", "container", "jar", "vase", "crate", "tray", "bin", "drawer", "plate", "pan"]
+)
+"""Words for things with an opening."""
 
 
 @dataclass(frozen=True)
@@ -360,6 +367,14 @@ def choose(
     least = NAMED_IOU if Sides.of(label, given) is None else KNOWN_IOU
     good = [fit for fit in fits if fit.iou >= (least if given or fit.solid.kind == suggested else MIN_IOU)]
     return max(good, key=merit) if good else None
+
+
+def usual_opening(label: str, solid: Solid) -> Opening:
+    """Whether what is called so is hollow, and which way it opens, by its taper."""
+    if solid.kind == "sphere" or not any(word in HOLLOW for word in words(label)):
+        return "none"
+    # Cups are wider at the rim; one that is much wider below stands on it.
+    return "down" if solid.kind == "frustum" and solid.size[0] > 1.12 * solid.size[1] else "up"
 
 
 def words(label: str) -> list[str]:
