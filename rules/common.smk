@@ -76,6 +76,16 @@ def given_mesh(wc):
     ]
 
 
+def proportions(wc):
+    """The object's three sides over the longest, where the sheet gives all three."""
+    sides = ROWS[wc.video].sizes.get(wc.obj)
+    return (
+        [round(side / max(sides), 4) for side in sides]
+        if isinstance(sides, list)
+        else None
+    )
+
+
 def setting(block, *names):
     """A param function: a block of the config, or these of its values, as the job's variant sees it."""
 

@@ -173,6 +173,7 @@ rule reconstruct:
     params:
         obj=lambda wc: wc.obj,
         row=row("objects", "labels", "family", "roles", "shapes"),
+        sides=proportions,
         backend=models.backend(config["perception"], "reconstruct"),
         code=code_digest(
             "scripts/reconstruct.py",

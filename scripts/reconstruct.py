@@ -35,6 +35,7 @@ def main(
     overlay: Output,
     obj: str,
     row: dict[str, Any],
+    sides: list[float] | None = None,
     given: list[Input] = NONE,
     backend: dict[str, Any] | None = None,
 ) -> Verdict:
@@ -60,7 +61,7 @@ def main(
         result = generated.reconstruct(lambda image, mask: own_mesh, *seen, reference)
     elif chosen.embedded:
         wanted = {key: shape[key] for key in ("kind", "opening") if key in shape}
-        result = reconstruct(*seen, row["family"], roles.get(obj), reference, **wanted)
+        result = reconstruct(*seen, row["family"], roles.get(obj), reference, sides, **wanted)
     else:
         method = chosen.model.title
         result = generated.reconstruct(partial(chosen.module().generate, backend=chosen), *seen, reference)

@@ -110,7 +110,7 @@ def test_silhouette_has_the_projected_size():
 
 def test_rays_meet_the_near_side():
     box = Solid("box", (0.2, 0.2, 0.2)).mesh()
-    points, hit = mesh.cast(box, K, pose.transform(None, [0, 0, 1]), [[160, 120], [170, 130], [5, 5]])
+    points, _, hit = mesh.cast(box, K, pose.transform(None, [0, 0, 1]), [[160, 120], [170, 130], [5, 5]])
     assert hit.tolist() == [True, True, False]
     np.testing.assert_allclose(points[0], [0, 0, -0.1], atol=1e-4)
     np.testing.assert_allclose(points[1], [0.03, 0.03, -0.1], atol=1e-3)

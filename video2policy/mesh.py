@@ -300,18 +300,22 @@ def hull_silhouette(
 
 def cast(
     mesh: trimesh.Trimesh, K: ArrayLike, camera_from_object: ArrayLike, pixels: ArrayLike
-) -> tuple[Array, NDArray[np.bool_]]:
-    """Where rays through `pixels` (n, 2) first meet the mesh: points (n, 3), object frame, and hit (n,)."""
+) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Where rays through `pixels` (n, 2) first meet the mesh.
+
+    Points and the surface's normals there (n, 3), object frame, and hit (n,).
+    """
     points = np.asarray(pixels, dtype=float).reshape(-1, 2)
     rays = np.column_stack([points, np.ones(len(points))]) @ np.linalg.inv(np.asarray(K, dtype=float)).T
     object_from_camera = pose.inverse(camera_from_object)
     directions = rays @ object_from_camera[:3, :3].T
     origins = np.tile(object_from_camera[:3, 3], (len(points), 1))
     result, hit = np.zeros((len(points), 3)), np.zeros(len(points), bool)
+    normals = np.zeros((len(points), 3))
     if len(points):
-        where, ray, _ = mesh.ray.intersects_location(origins, directions, multiple_hits=False)
-        result[ray], hit[ray] = where, True
-    return result, hit
+        where, ray, face = mesh.ray.intersects_location(origins, directions, multiple_hits=False)
+        result[ray], normals[ray], hit[ray] = where, mesh.face_normals[face], True
+    return result, normals, hit
 
 
 def paint(

@@ -119,7 +119,7 @@ def still_life(texture: bool, frames: int = 8) -> tuple[Tracker, list[np.ndarray
             pose.rotation_about([0, 0, 1], 20 + 2 * k), [point[0], point[1] - 0.008 * k, 0.035]
         )
         camera_from_object = view.camera_from_table @ place
-        points, hit = meshes.cast(shape, view.K, camera_from_object, grid)
+        points, _, hit = meshes.cast(shape, view.K, camera_from_object, grid)
         cell = np.clip(((points / 0.07 + 0.5) * 7.99).astype(int), 0, 7)
         value = np.where(hit, pattern[tuple(cell.T)] if texture else 150, 30).astype(np.uint8)
         images.append(cv2.GaussianBlur(np.repeat(value.reshape(240, 320, 1), 3, axis=2), (0, 0), 0.7))

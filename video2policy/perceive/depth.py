@@ -7,22 +7,23 @@ until then the prior is that the first object stands `FIRST_DISTANCE` metres fro
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
 
 from video2policy import mesh as meshes
 from video2policy import pose
-from video2policy.camera import FOCAL_UNCERTAINTY, Camera, intrinsics, rotation_from_pitch
+from video2policy.camera import FOCAL_UNCERTAINTY, Camera, intrinsics
 from video2policy.mask import largest_component
 from video2policy.perceive.contact import MAX_GROWTH, Contact, Images, bottom_of, contact_from, motion
 from video2policy.perceive.foreground import in_front
-from video2policy.perceive.pitch import PRIOR_PITCH, find_focal, find_pitch
-from video2policy.perceive.solid import choose, fits_of
+from video2policy.perceive.pitch import PRIOR_PITCH, find_focal, find_pitch, rotation_from
+from video2policy.perceive.solid import choose, fits_of, usual_opening
 from video2policy.perceive.verdict import Rejected
 
 Array = NDArray[np.float64]
@@ -42,6 +43,9 @@ RELIEF = (0.7, 1.5)
 
 The top of what stands is nearer where the camera looks down, the far end of what lies is farther.
 """
+
+RELIEF_SIDE = 40
+"""Cells across and along an object's box in which that depth is told."""
 
 FAR = 6.0
 """Background above the table is put at this many times the first object's distance."""
@@ -105,15 +109,16 @@ def find_view(
 ) -> View:
     """Camera and contacts of a clip whose objects have these `labels`.
 
-    `given` is the sheet's camera: any of fov (vertical, degrees), pitch (degrees below the horizon), fx
-    (pixels of the clip; `scale` frame pixels each); `metadata` the `lens` of clip.json. Raises Rejected when
-    no object is ever seen.
+    `given` is the sheet's camera: any of fov (vertical, degrees), pitch (degrees below the horizon), roll
+    (degrees, clockwise seen from behind the camera), fx (pixels of the clip; `scale` frame pixels each);
+    `metadata` the `lens` of clip.json. Raises Rejected when no object is ever seen.
     """
     height, width = next(iter(masks.values())).shape[1:]
+    roll = float(given.get("roll", 0.0))
     fx = float(given["fx"]) * scale if "fx" in given else None
     K, lens, focal_sigma = intrinsics(width, height, given.get("fov"), fx, metadata)
     if focal_sigma == FOCAL_UNCERTAINTY:  # nothing but the prior so far
-        factor, focal_sigma = find_focal(frames, K)
+        factor, focal_sigma = find_focal(frames, K, roll)
         K[[0, 1], [0, 1]] *= factor
         if focal_sigma < 0.7 * FOCAL_UNCERTAINTY:
             lens = "field of view from lines"
@@ -121,11 +126,11 @@ def find_view(
     if "pitch" in given:
         pitch, tilt, sure, pitch_sigma = float(given["pitch"]), "given pitch", 1.0, 1.0
     else:
-        guess = rotation_from_pitch(PRIOR_PITCH)
+        guess = rotation_from(PRIOR_PITCH, roll)
         contacts = {name: contact_from(item, moved[name], K, guess) for name, item in masks.items()}
-        found = find_pitch(frames, masks, contacts, K, labels)
+        found = find_pitch(frames, masks, contacts, K, labels, roll)
         pitch, tilt, sure, pitch_sigma = found.pitch, found.method, found.confidence, found.sigma
-    rotation = rotation_from_pitch(pitch)
+    rotation = rotation_from(pitch, roll)
     contacts = {name: contact_from(item, moved[name], K, rotation) for name, item in masks.items()}
     camera = Camera(K, width, height, rotation, altitude_for(contacts, K, rotation))
     still = np.mean([bool(contact.table_runs) for contact in contacts.values()])
@@ -230,13 +235,11 @@ def standing_depth(camera: Camera, foot: tuple[float, float], depth: float, mask
     return np.asarray(np.clip(plane, *(depth * np.array(RELIEF))), dtype=float)
 
 
-def relief(
-    camera: Camera, contact: Contact, masks: Masks, others: Masks, label: str
-) -> NDArray[np.float64] | None:
-    """How an object's depth varies over its mask: c (3,), its foot's depth times `box_places` @ c.
+def relief(camera: Camera, contact: Contact, masks: Masks, others: Masks, label: str) -> Array | None:
+    """Depth over an object's mask's box (RELIEF_SIDE, RELIEF_SIDE), in shares of its foot's.
 
-    From the solid that explains its outline where it stands longest, `others` (n, H, W) being the other
-    objects' masks. None where it never stands or no solid explains it.
+    From the solid that explains its outline where it stands longest, hollow if it is called so; `others`
+    (n, H, W) are the other objects' masks. None where it never stands or no solid explains it.
     """
     runs = contact.table_runs
     if not runs:
@@ -246,24 +249,31 @@ def relief(
     fit = choose(fits_of(whole, others[frame], camera, 0.0, label), label)
     if fit is None:
         return None
+    shape = replace(fit.solid, opening=usual_opening(label, fit.solid)).mesh()
     rows, columns = np.nonzero(whole)
     camera_from_solid = camera.camera_from_table @ fit.table_from_object
-    points, hit = meshes.cast(
-        fit.solid.mesh(), camera.K, camera_from_solid, np.column_stack([columns, rows]) + 0.5
-    )
+    points, _, hit = meshes.cast(shape, camera.K, camera_from_solid, np.column_stack([columns, rows]) + 0.5)
+    if not hit.any():
+        return None
     foot = float(pose.apply(camera.camera_from_table, camera.on_plane(bottom_of(whole)))[0, 2])
     shares = pose.apply(camera_from_solid, points[hit])[:, 2] / foot
-    return np.asarray(np.linalg.lstsq(box_places(whole)[hit], shares, rcond=None)[0], dtype=float)
+    across, along = box_cells(whole)
+    total, count = np.zeros((2, RELIEF_SIDE, RELIEF_SIDE))
+    np.add.at(total, (along[hit], across[hit]), shares)
+    np.add.at(count, (along[hit], across[hit]), 1)
+    _, nearest = distance_transform_edt(count == 0, return_indices=True)
+    mean = total / np.maximum(count, 1)
+    return np.asarray(np.clip(mean[nearest[0], nearest[1]], *RELIEF), dtype=float)
 
 
-def box_places(mask: NDArray[np.bool_]) -> Array:
-    """1, share of the way across and share of the way up the mask's box, for its pixels (k, 3) in the order
-    of np.nonzero."""
+def box_cells(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    """Column and row (k,) of a mask's pixels, in np.nonzero's order: 0 to RELIEF_SIDE - 1 over its box."""
     rows, columns = np.nonzero(mask)
-    wide, high = max(int(np.ptp(columns)), 1), max(int(np.ptp(rows)), 1)
-    return np.column_stack(
-        [np.ones(len(rows)), (columns - columns.min()) / wide - 0.5, (rows.max() - rows) / high]
-    )
+
+    def cells(values: NDArray[np.int_]) -> NDArray[np.int_]:
+        return ((values - values.min()) * RELIEF_SIDE) // (int(np.ptp(values)) + 1)
+
+    return cells(columns), cells(rows)
 
 
 def depth_images(
@@ -288,11 +298,12 @@ def depth_images(
         for name, item in masks.items():
             if np.isfinite(depths[name][t]):
                 depth = float(depths[name][t])
-                slope = reliefs[name]
-                if slope is None:
+                shares = reliefs[name]
+                if shares is None:
                     image[item[t]] = standing_depth(camera, bottom_of(item[t]), depth, item[t])
                 else:
-                    image[item[t]] = depth * np.clip(box_places(item[t]) @ slope, *RELIEF)
+                    across, along = box_cells(item[t])
+                    image[item[t]] = depth * shares[along, across]
                 known |= item[t]
         if known.any():
             _, nearest = cv2.distanceTransformWithLabels(

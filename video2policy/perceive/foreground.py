@@ -22,6 +22,10 @@ SHADOW = 0.15
 """A shadow darkens all colours by factors that differ by less than this."""
 
 
+THICK = 5
+"""Pixels; what is thinner is no hand but the blurred rim of an object or of its shadow."""
+
+
 def spread(frames: int, count: int) -> NDArray[np.int_]:
     """At most `count` frame numbers, evenly over a clip of so many frames."""
     return np.unique(np.linspace(0, frames - 1, count).round().astype(int))
@@ -49,6 +53,7 @@ def in_front(frames: Images, objects: Masks) -> Masks:
         ).astype(np.float32)
 
     wide = np.ones((7, 7), np.uint8)
+    thick = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (THICK, THICK))
     sample = np.stack([small(int(t)) for t in chosen])
     covered = np.stack([cv2.resize(cv2.dilate(objects[t].astype(np.uint8), wide), size) for t in chosen]) > 0
     known = ~covered.all(axis=0)
@@ -62,5 +67,7 @@ def in_front(frames: Images, objects: Masks) -> Masks:
         ratio = (now + 8) / (still + 8)
         shadow = (ratio.max(axis=2) < 1.0) & (np.ptp(ratio, axis=2) < SHADOW)
         found = (np.abs(now - still).max(axis=2) > CHANGED) & ~shadow & known
-        result[t] = cv2.resize(found.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
-    return result & ~objects
+        whole = cv2.resize(found.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+        whole[objects[t]] = 0
+        result[t] = cv2.morphologyEx(whole, cv2.MORPH_OPEN, thick) > 0
+    return result

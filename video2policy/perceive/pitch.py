@@ -1,10 +1,10 @@
 """How far down the camera looks, and how wide, from straight lines and from outlines of standing objects.
 
 Lines of a room and its furniture run along three axes, one of them vertical; under the right pitch (roll is
-taken as zero) most of them point at one of three vanishing points. The outline of a box or cup that stands on
-the table fits only under about the right pitch: from above its bottom edge is rounder or steeper. Both kinds
-of evidence are weighed against the prior that people film a table from the seat or over the shoulder. Lines
-also tell the focal length where they run along more than one axis.
+zero unless given) most of them point at one of three vanishing points. The outline of a box or cup that
+stands on the table fits only under about the right pitch: from above its bottom edge is rounder or steeper.
+Both kinds of evidence are weighed against the prior that people film a table from the seat or over the
+shoulder. Lines also tell the focal length where they run along more than one axis.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from video2policy.mesh import Kind
 from video2policy.perceive.contact import Contact, Images, to_grey
 from video2policy.perceive.foreground import background
 from video2policy.perceive.silhouette import opened, outline
-from video2policy.perceive.solid import INDEPENDENT, THIN, fit_solid, is_cube, named_kind
+from video2policy.perceive.solid import INDEPENDENT, THIN, Sides, fit_solid, named_kind
 
 Array = NDArray[np.float64]
 Masks = NDArray[np.bool_]
@@ -70,7 +70,17 @@ class Pitch:
         return float(np.clip(1 - self.sigma / 25, 0.3, 0.95))
 
 
-def find_focal(frames: Images, K: Array) -> tuple[float, float]:
+def rotation_from(pitch: float, roll: float = 0.0) -> Array:
+    """world_from_camera rotation (3x3), `pitch` degrees down, the camera then turned about its line of sight.
+
+    Positive `roll` (degrees) is clockwise seen from behind the camera: what is level sinks to its left.
+    """
+    angle = np.radians(roll)
+    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1.0]])
+    return rotation_from_pitch(pitch) @ turn
+
+
+def find_focal(frames: Images, K: Array, roll: float = 0.0) -> tuple[float, float]:
     """Factor on K's focal length that lines and prior agree on, and its relative standard deviation.
 
     The factor is the posterior's mean, so that lines which say little change little.
@@ -82,7 +92,7 @@ def find_focal(frames: Images, K: Array) -> tuple[float, float]:
     for factor in FOCAL_GRID:
         scaled = np.diag([factor, factor, 1.0]) @ K
         scaled[:2, 2] = K[:2, 2]
-        best = float((line_evidence(lines, scaled, pitches) + prior_pitch).max())
+        best = float((line_evidence(lines, scaled, pitches, roll) + prior_pitch).max())
         log_odds.append(best - 0.5 * (np.log(factor) / FOCAL_UNCERTAINTY) ** 2)
     odds = np.exp(np.array(log_odds) - np.max(log_odds))
     odds /= odds.sum()
@@ -98,16 +108,17 @@ def find_pitch(
     contacts: Mapping[str, Contact],
     K: Array,
     labels: Mapping[str, str],
+    roll: float = 0.0,
 ) -> Pitch:
-    """The pitch that lines, outlines and prior agree on."""
+    """The pitch that lines, outlines and prior agree on, of a camera with this `roll` (degrees)."""
     log_odds = -0.5 * ((GRID - PRIOR_PITCH) / PRIOR_SIGMA) ** 2
     sources = []
-    lines = line_evidence(segments(background(frames)), K)
+    lines = line_evidence(segments(background(frames)), K, roll=roll)
     lines = lines - lines.max()
     if np.ptp(lines) > 0.5:
         log_odds = log_odds + lines
         sources.append("lines")
-    shapes = outline_evidence(masks, contacts, K, labels)
+    shapes = outline_evidence(masks, contacts, K, labels, roll)
     if np.ptp(shapes) > 0.5:
         log_odds = log_odds + shapes
         sources.append("outlines")
@@ -145,7 +156,7 @@ def segments(image: Image) -> Array:
     return lines[np.argsort(-length, kind="stable")[:MAX_SEGMENTS]]
 
 
-def line_evidence(lines: Array, K: Array, pitches: Array = GRID) -> Array:
+def line_evidence(lines: Array, K: Array, pitches: Array = GRID, roll: float = 0.0) -> Array:
     """Logarithm of the odds, up to a constant, for every pitch (m,) from straight segments (n, 4)."""
     if len(lines) < 8:
         return np.zeros(len(pitches))
@@ -157,7 +168,7 @@ def line_evidence(lines: Array, K: Array, pitches: Array = GRID) -> Array:
     headings = np.radians(np.arange(0.0, 90.0, 3.0))
     best = np.zeros(len(pitches))
     for k, pitch in enumerate(pitches):
-        camera_from_world = rotation_from_pitch(float(pitch)).T
+        camera_from_world = rotation_from(float(pitch), roll).T
         vertical = _agreement(camera_from_world @ [0, 0, 1.0], K, middle, unit)
         along = np.stack([np.cos(headings), np.sin(headings), np.zeros_like(headings)])
         across = np.stack([-np.sin(headings), np.cos(headings), np.zeros_like(headings)])
@@ -183,7 +194,11 @@ def _agreement(direction: Array, K: Array, middle: Array, unit: Array) -> Array:
 
 
 def outline_evidence(
-    masks: Mapping[str, Masks], contacts: Mapping[str, Contact], K: Array, labels: Mapping[str, str]
+    masks: Mapping[str, Masks],
+    contacts: Mapping[str, Contact],
+    K: Array,
+    labels: Mapping[str, str],
+    roll: float = 0.0,
 ) -> Array:
     """Logarithm of the odds for every pitch of `GRID`, 0 at best, from objects that stand still."""
     total = np.zeros(len(GRID))
@@ -207,8 +222,8 @@ def outline_evidence(
                 continue
             row = []
             for pitch in COARSE:
-                camera = Camera(K, whole.shape[1], whole.shape[0], rotation_from_pitch(float(pitch)), 1.0)
-                fit = fit_solid(option, seen, mask, camera, cube=is_cube(labels[name]))
+                camera = Camera(K, whole.shape[1], whole.shape[0], rotation_from(float(pitch), roll), 1.0)
+                fit = fit_solid(option, seen, mask, camera, sides=Sides.of(labels[name]))
                 row.append(np.inf if fit is None else fit.cost)
             costs.append(row)
         if costs:

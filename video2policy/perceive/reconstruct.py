@@ -8,7 +8,7 @@ tracks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ from video2policy.mesh import Kind, Opening, Solid
 from video2policy.perceive.contact import MIN_AREA, Contact, Images, to_grey, touches_border
 from video2policy.perceive.depth import STEEP
 from video2policy.perceive.silhouette import opened
-from video2policy.perceive.solid import THIN, choose, fits_of, words
+from video2policy.perceive.solid import Sides, choose, fits_of, thin_of, usual_opening, words
 from video2policy.perceive.verdict import Rejected
 
 Array = NDArray[np.float64]
@@ -34,12 +34,6 @@ Image = NDArray[np.uint8]
 
 ASPECT = 0.8
 """Depth over width of an inflated silhouette."""
-
-HOLLOW = frozenset(
-    ["cup", "mug", "glass", "bowl", "beaker", "tumbler", "pot"]
-    + ["bucket", "basket", "container", "jar", "vase", "crate", "tray", "bin", "drawer", "plate", "pan"]
-)
-"""Words for things with an opening."""
 
 HANDLE = 1.35
 """Width of a mug with its handle over its diameter (110 and 82 mm); most views show less of the handle."""
@@ -53,6 +47,7 @@ class Reconstruction:
 
     `extent` is the mesh's longest extent in the camera's unit of depth, `camera_from_object` (4x4) its pose
     there in that unit. `solid` has the same proportions at longest extent 1; None for an inflated silhouette.
+    `bevel`: its edges look rounded by this length, in mesh units.
     """
 
     mesh: trimesh.Trimesh
@@ -65,6 +60,7 @@ class Reconstruction:
     iou: float
     dimensions: Array
     thin: float
+    bevel: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         solid = None
@@ -80,6 +76,7 @@ class Reconstruction:
             "iou": round(self.iou, 4),
             "dimensions": self.dimensions.tolist(),
             "thin": self.thin,
+            "bevel": round(self.bevel, 5),
         }
 
 
@@ -149,10 +146,7 @@ def opening_of(label: str, solid: Solid, family: str, role: str | None) -> Openi
     needed = role_opening(family, role)
     if solid.kind == "sphere" or needed != "none":
         return needed if solid.kind != "sphere" else "none"
-    if not any(word in HOLLOW for word in words(label)):
-        return "none"
-    # Cups are wider at the rim; one that is much wider below stands on it.
-    return "down" if solid.kind == "frustum" and solid.size[0] > 1.12 * solid.size[1] else "up"
+    return usual_opening(label, solid)
 
 
 # -------------------------------------------------------------------------------------------- inflation
@@ -226,12 +220,14 @@ def reconstruct(
     family: str = "",
     role: str | None = None,
     reference: int | None = None,
+    sides: Sequence[float] | None = None,
     kind: Kind | Literal["outline"] | None = None,
     opening: Opening | None = None,
 ) -> Reconstruction:
     """The object's mesh from its least occluded frame, or from frame `reference`.
 
-    A `kind` of solid ("outline": the inflated silhouette) and its `opening` are chosen where they are None.
+    `sides`: the object's three sides where they are known, in any order and unit; only their ratios count. A
+    `kind` of solid ("outline": the inflated silhouette) and its `opening` are chosen where they are None.
     Raises Rejected when no frame shows the whole object, not the frame asked for, or no solid of that kind.
     """
     scores = frame_scores(frames, masks, score, contact, others)
@@ -252,9 +248,9 @@ def reconstruct(
         height = 0.0
         if not near_table[t] and np.isfinite(contact.drop[t]):
             height = camera.altitude * float(np.clip(1 - contact.drop[t] / contact.ground_drop(), 0, 0.8))
-        fits = fits_of(largest_component(masks[t]), others[t], camera, height, label)
+        fits = fits_of(largest_component(masks[t]), others[t], camera, height, label, sides)
         if kind is None:
-            fit = choose(fits, label, hollow)
+            fit = choose(fits, label, hollow, sides)
         else:
             fit = next((fit for fit in fits if fit.solid.kind == kind), None)
         # The better view counts, and the better explanation: a tilted box is no standing one.
@@ -281,7 +277,7 @@ def reconstruct(
         covered = best.iou
     unit, extent = meshes.unit(mesh)
     unit_solid = solid.scaled(1 / extent) if solid is not None else None
-    thin = THIN[solid.kind] if solid is not None else 0.0
+    thin = thin_of(solid.kind, Sides.of(label, sides)) if solid is not None else 0.0
     return Reconstruction(
         mesh=unit,
         shape=shape,
@@ -293,6 +289,7 @@ def reconstruct(
         iou=covered,
         dimensions=_dimensions(unit, unit_solid, whole, thin, label),
         thin=thin,
+        bevel=best.bevel / extent if best is not None else 0.0,
     )
 
 

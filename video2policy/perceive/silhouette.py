@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from video2policy.mask import largest_component, main_components
+from video2policy.mask import main_components
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -61,9 +61,7 @@ def opened(mask: Mask, share: float) -> Mask:
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     core = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, kernel)
     corner = max(1, round(0.21 * size))  # a disc misses a right angle by .41 of its radius
-    smaller = largest_component(
-        mask & cv2.dilate(core, np.ones((2 * corner + 1,) * 2, np.uint8)).astype(bool)
-    )
+    smaller = main_components(mask & cv2.dilate(core, np.ones((2 * corner + 1,) * 2, np.uint8)).astype(bool))
     return smaller if smaller.sum() > 0.67 * mask.sum() else mask
 
 

@@ -9,13 +9,13 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
+from scipy.optimize import OptimizeResult, least_squares
 
 from video2policy import mesh as meshes
 from video2policy import pose
 from video2policy.camera import Camera
 from video2policy.mask import iou
-from video2policy.mesh import Kind, Solid
+from video2policy.mesh import Kind, Opening, Solid
 from video2policy.perceive.silhouette import Outline, opened, outline, support
 
 Array = NDArray[np.float64]
@@ -34,6 +34,9 @@ STARTS: dict[Kind, tuple[tuple[float, ...], ...]] = {
 }
 """Logarithms of the lengths that a fit starts from, over the silhouette's width: a cup, a bowl, a plate."""
 
+FEW = 4
+"""Of more starts, so many are followed to the end."""
+
 INDEPENDENT = 6 / 48
 """Share of an outline's directions that err independently of each other."""
 
@@ -42,7 +45,9 @@ SIGMA = 0.015
 
 MIN_IOU = 0.82
 NAMED_IOU = 0.6
-"""A solid that covers less of the silhouette is no explanation of it, unless the object's name suggests it.
+KNOWN_IOU = 0.3
+"""A solid that covers less of the silhouette is no explanation of it, unless the object's name suggests it,
+or its sides are known: a fork fills little of its box.
 """
 
 NAME_BONUS = 0.15
@@ -55,6 +60,39 @@ CUBE_SIGMA = 0.05
 """Prior spread of the logarithm of a box's side ratios, of a frustum's taper and of its height over its
 width, and of the side ratios of what is called a cube.
 """
+
+PROPORTIONS: dict[str, tuple[float, float, float]] = {
+    # name: usual sides in metres, only their ratios count
+    "knife": (0.21, 0.02, 0.01),
+    "fork": (0.19, 0.025, 0.02),
+    "spoon": (0.17, 0.035, 0.022),
+    "toothbrush": (0.19, 0.015, 0.015),
+    "pen": (0.145, 0.012, 0.011),
+    "pencil": (0.175, 0.008, 0.007),
+    "marker": (0.14, 0.02, 0.018),
+    "key": (0.055, 0.025, 0.003),
+    "remote": (0.18, 0.045, 0.022),
+    "phone": (0.15, 0.072, 0.009),  # 6.1 inch
+    "book": (0.21, 0.14, 0.025),  # A5 to trade paperback
+    "wallet": (0.11, 0.09, 0.02),
+    "eraser": (0.055, 0.023, 0.013),
+    "soap": (0.09, 0.06, 0.03),
+    "sponge": (0.11, 0.07, 0.035),
+    "mouse": (0.11, 0.062, 0.038),
+    "car": (0.11, 0.05, 0.045),
+    "battery": (0.0505, 0.0145, 0.0145),  # IEC 60086: AA
+}
+"""What lies on its broadest side, by name; one view seldom shows how thin it is."""
+
+PROPORTION_SIGMA = 0.3
+GIVEN_SIGMA = 0.03
+"""Spread of the logarithm of two sides' ratio, by name and by given sides."""
+
+ROUND = 1.12
+"""Two sides that differ by less than this factor may be one diameter."""
+
+SLENDER = 0.25
+"""The second side over the longest of what is thin itself."""
 
 CUBES = frozenset(["cube", "dice", "die"])
 
@@ -69,17 +107,83 @@ WORDS: dict[Kind, frozenset[str]] = {
 """Words in an object's name that tell its shape."""
 
 
+HOLLOW = frozenset(
+    ["cup", "mug", "glass", "bowl", "beaker", "tumbler", "pot"]
+    + ["bucket", "basket", "container", "jar", "vase", "crate", "tray", "bin", "drawer", "plate", "pan"]
+)
+"""Words for things with an opening."""
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What is known of an object's three sides before it is fitted: `lengths`, ascending, in any unit.
+
+    `sigma`: spread of the logarithms of their ratios. It lies on its broadest side unless `any_up`.
+    """
+
+    lengths: tuple[float, float, float]
+    sigma: float
+    any_up: bool = False
+
+    @classmethod
+    def of(cls, label: str, given: Sequence[float] | None = None) -> Sides | None:
+        """By three given sides (any order, any unit), else by name; None where neither tells."""
+        if given is not None and len(given) == 3:
+            short, middle, long = sorted(float(side) for side in given)
+            if short <= 0:
+                raise ValueError(f"sides of {list(given)} are impossible")
+            return cls((short, middle, long), GIVEN_SIGMA, True)
+        for word in reversed(words(label)):
+            if word in CUBES or word.removesuffix("s") in CUBES:
+                return cls((1.0, 1.0, 1.0), CUBE_SIGMA)
+            for name in (word, word.removesuffix("s")):
+                if name in PROPORTIONS:
+                    long, middle, short = PROPORTIONS[name]
+                    return cls((short, middle, long), PROPORTION_SIGMA)
+        return None
+
+    def boxes(self) -> list[Array]:
+        """Sides (x, y, z) of the boxes to try, x the longer one."""
+        ups = (0, 1, 2) if self.any_up and self.lengths[2] > ROUND * self.lengths[0] else (0,)
+        rest = [[k for k in (2, 1, 0) if k != up] for up in ups]
+        return [np.array(self.lengths)[[*flat, up]] for flat, up in zip(rest, ups, strict=True)]
+
+    def rounds(self) -> list[tuple[float, float]]:
+        """Diameter and height of the round things to try; a handle may widen one side."""
+        result = []
+        for up in range(3):
+            thin, wide = (self.lengths[k] for k in range(3) if k != up)
+            result.append((wide if wide < ROUND * thin else thin, self.lengths[up]))
+        return result
+
+    @property
+    def slender(self) -> bool:
+        """A fork's handle is no stray part of its mask."""
+        return self.lengths[1] < SLENDER * self.lengths[2]
+
+    def allows(self, kind: Kind, named: Kind | None) -> bool:
+        """Whether it may be of this kind, given the kind that its name suggests."""
+        short, middle, long = self.lengths
+        if kind == "box" or not self.any_up:
+            return kind == "box"
+        if kind == "sphere":
+            return long < ROUND * short
+        return named == "frustum" or middle < ROUND * short or long < ROUND * middle
+
+
 @dataclass(frozen=True)
 class Fit:
     """A solid, in the camera's unit, that stands at `table_from_object` (4x4).
 
     `iou` compares silhouettes; `cost` is the robust sum of the outline's squared errors in units of `SIGMA`.
+    Its edges are cut back by `bevel`, a length.
     """
 
     solid: Solid
     table_from_object: Array
     iou: float
     cost: float
+    bevel: float = 0.0
 
 
 def bevelled(solid: Solid, bevel: float) -> Array:
@@ -110,20 +214,23 @@ def _place(kind: Kind, values: Array, base: float) -> tuple[Solid, Array, Array]
     else:
         solid = Solid("sphere", (float(lengths[0]),) * 3)
     turn = pose.rotation_about([0, 0, 1], float(np.degrees(values[2])))
-    bevel = MAX_BEVEL * float(lengths.min()) / (1 + np.exp(-values[3]))
     place = pose.transform(turn, [x, y, base + solid.extents[2] / 2])
-    return solid, place, pose.apply(place, bevelled(solid, bevel))
+    return solid, place, pose.apply(place, bevelled(solid, _bevel(values)))
+
+
+def _bevel(values: Array) -> float:
+    """The bevel, a length, of that vector of unknowns."""
+    return float(MAX_BEVEL * np.exp(values[4:]).min() / (1 + np.exp(-np.clip(values[3], -50, 50))))
 
 
 def fit_solid(
-    kind: Kind, seen: Outline, mask: Mask, camera: Camera, base: float = 0.0, cube: bool = False
+    kind: Kind, seen: Outline, mask: Mask, camera: Camera, base: float = 0.0, sides: Sides | None = None
 ) -> Fit | None:
     """The standing solid whose outline is the mask's, its underside at height `base`; None if there is none.
 
-    What one view leaves open (how deep a box seen from the front is) is settled by weak priors: equal sides,
-    little taper, sharp edges; a `cube` has equal sides for sure.
+    What one view leaves open (how deep a box seen from the front is) is settled by what is known of its
+    `sides`, else by weak priors: equal sides, little taper; and sharp edges.
     """
-    across = camera.rotation[:, 0]
     lowest = seen.along @ [0, 1]
     bottom = np.array([seen.centre[0], seen.reach[int(np.argmax(lowest))]])
     front = camera.on_plane(bottom, base)[0]
@@ -132,38 +239,38 @@ def fit_solid(
     depth = float((front - [0, 0, camera.altitude]) @ camera.rotation[:, 2])
     wide = seen.reach[0] + seen.reach[len(seen.reach) // 2]
     width = float(wide * depth / camera.K[0, 0])
-    forward = np.array([across[1], -across[0]]) * -1  # horizontal, away from the camera
+    forward = camera.rotation[:2, 2] / max(float(np.linalg.norm(camera.rotation[:2, 2])), 1e-9)
     free = seen.free if seen.free.sum() >= 12 else np.ones_like(seen.free)
 
-    def errors(values: Array) -> Array:
+    def errors(values: Array, known: Array | None) -> Array:
         pixels = camera.project(_place(kind, values, base)[2])
+        prior = _prior(kind, values[4:], sides, known)
         if not np.isfinite(pixels).all():
-            return np.full(int(free.sum()) + {"box": 4, "frustum": 3, "sphere": 2}[kind], 10.0)
+            return np.full(int(free.sum()) + len(prior) + 1, 10.0)
         image = (support(pixels, seen.along[free]) - seen.reach[free]) / seen.diameter
-        lengths = values[4:]
-        prior = [0.0]
-        if kind == "box":
-            spread = CUBE_SIGMA if cube else EQUAL_SIGMA
-            height = 1.0 if cube else 0.5
-            prior = [
-                lengths[0] - lengths[1],
-                height * (lengths[0] - lengths[2]),
-                height * (lengths[1] - lengths[2]),
-            ]
-            prior = [value / spread for value in prior]
-        elif kind == "frustum":
-            prior = [(lengths[0] - lengths[1]) / TAPER_SIGMA, (lengths[2] - lengths[1]) / FLAT_SIGMA]
         sharp = (0.8 if kind == "box" else 0.4) * (values[3] + 3)
         # An outline's directions do not err independently; the priors must not drown in their number.
-        return np.concatenate([image, SIGMA * INDEPENDENT**-0.5 * np.array(prior), [SIGMA * sharp]])
+        return np.concatenate([image, SIGMA * INDEPENDENT**-0.5 * prior, [SIGMA * sharp]])
 
-    best = None
-    middle = front[:2] + forward * width / 2
-    for turn, lengths in product((0.0, 0.4, 0.8, 1.2) if kind == "box" else (0.0,), STARTS[kind]):
-        start = np.array([*middle, turn, -3.0, *(np.log(width) + np.array(lengths))])
+    def solved(start: Array, known: Array | None, rounds: int) -> OptimizeResult:
         # soft_l1 keeps the directions that an unseen occluder cut from pulling the rest along
-        found = least_squares(errors, start, loss="soft_l1", f_scale=SIGMA, max_nfev=60, x_scale="jac")
-        possible = np.isfinite(found.x).all() and np.abs(found.x[4:] - np.log(width)).max() <= 3
+        return least_squares(
+            errors, start, args=(known,), loss="soft_l1", f_scale=SIGMA, max_nfev=rounds, x_scale="jac"
+        )
+
+    middle = front[:2] + forward * width / 2
+    tries = [
+        (np.array([*middle, turn, -3.0, *(np.log(width) + lengths)]), known)
+        for turn, lengths, known in _starts(kind, sides)
+    ]
+    if len(tries) > FEW:
+        short = [(solved(start, known, 8), known) for start, known in tries]
+        short.sort(key=lambda item: float(item[0].cost))
+        tries = [(found.x, known) for found, known in short[:FEW]]
+    best = None
+    for start, known in tries:
+        found = solved(start, known, 60)
+        possible = np.isfinite(found.x).all() and np.abs(found.x[4:] - np.log(width)).max() <= 4
         if possible and (best is None or found.cost < best.cost):
             best = found
     if best is None:
@@ -178,22 +285,74 @@ def fit_solid(
         values[2] = 0.0
     solid, table_from_object, points = _place(kind, values, base)
     drawn = meshes.hull_silhouette(points, camera.K, camera.camera_from_table, mask.shape)
-    return Fit(solid, table_from_object, iou(drawn, mask), float(best.cost) / SIGMA**2)
+    return Fit(solid, table_from_object, iou(drawn, mask), float(best.cost) / SIGMA**2, _bevel(values))
 
 
-def fits_of(whole: Mask, others: Mask, camera: Camera, base: float, label: str) -> list[Fit]:
-    """Every kind of solid, fitted to the mask."""
+def _starts(kind: Kind, sides: Sides | None) -> list[tuple[float, Array, Array | None]]:
+    """Where a fit starts: yaw, logarithms of the lengths over the silhouette's width, and those that are
+    known of them.
+    """
+    if kind == "box" and sides is not None:
+        known = [np.log(box / box.max()) for box in sides.boxes()]
+        even = np.ptp(known[0][:2]) < np.log(ROUND)
+        turns = 0.4 * np.arange(4 if even else 8)
+        return [(float(turn), lengths, lengths) for turn, lengths in product(turns, known)]
+    if kind == "frustum" and sides is not None and sides.any_up:
+        ratios = np.log([height / diameter for diameter, height in sides.rounds()])
+        known = [np.array([0.0, 0.0, ratio]) for ratio in ratios]
+        return [
+            (0.0, start + lengths, lengths) for start in (np.zeros(3), [-0.3, 0.0, 0.0]) for lengths in known
+        ]
+    turns = 0.4 * np.arange(4 if kind == "box" else 1)
+    return [(float(turn), np.array(lengths), None) for turn, lengths in product(turns, STARTS[kind])]
+
+
+def _prior(kind: Kind, lengths: Array, sides: Sides | None, known: Array | None) -> Array:
+    """Residuals, in standard deviations, of the logarithms of a solid's lengths."""
+    if kind == "box":
+        expected = np.zeros(3) if known is None else known
+        off = lengths - expected
+        weight = 0.5 if sides is None else 1.0
+        spread = EQUAL_SIGMA if sides is None else sides.sigma
+        return np.array([off[0] - off[1], weight * (off[0] - off[2]), weight * (off[1] - off[2])]) / spread
+    if kind == "frustum":
+        taper = (lengths[0] - lengths[1]) / TAPER_SIGMA
+        if known is None or sides is None:
+            return np.array([taper, (lengths[2] - lengths[1]) / FLAT_SIGMA])
+        return np.array([taper, (lengths[2] - lengths[:2].max() - known[2]) / sides.sigma])
+    return np.zeros(1)
+
+
+def thin_of(kind: Kind, sides: Sides | None) -> float:
+    """Share of the diameter below which parts of a mask are left out when this kind is fitted to it."""
+    return 0.0 if sides is not None and sides.slender else THIN[kind]
+
+
+def fits_of(
+    whole: Mask,
+    others: Mask,
+    camera: Camera,
+    base: float,
+    label: str,
+    given: Sequence[float] | None = None,
+) -> list[Fit]:
+    """Every kind of solid, fitted to the mask; `given` are the object's three sides in any order and unit."""
     fits = []
+    sides = Sides.of(label, given)
     for kind in WORDS:
-        mask = opened(whole, THIN[kind])
+        if sides is not None and not sides.allows(kind, named_kind(label)):
+            continue
+        mask = opened(whole, thin_of(kind, sides))
         seen = outline(mask, others)
-        fit = fit_solid(kind, seen, mask, camera, base, is_cube(label)) if seen is not None else None
+        fit = fit_solid(kind, seen, mask, camera, base, sides) if seen is not None else None
         if fit is not None:
             fits.append(fit)
     return fits
 
 
-def choose(fits: Sequence[Fit], label: str, hollow: bool = False) -> Fit | None:
+def choose(
+    fits: Sequence[Fit], label: str, hollow: bool = False, given: Sequence[float] | None = None
+) -> Fit | None:
     """The fit that explains the silhouette best, the suggested kind preferred; None if none does.
 
     What must be `hollow` gets the best box or frustum however it fits: without a cavity nothing goes in.
@@ -205,12 +364,17 @@ def choose(fits: Sequence[Fit], label: str, hollow: bool = False) -> Fit | None:
 
     if hollow:
         return max((fit for fit in fits if fit.solid.kind != "sphere"), key=merit, default=None)
-    good = [fit for fit in fits if fit.iou >= (NAMED_IOU if fit.solid.kind == suggested else MIN_IOU)]
+    least = NAMED_IOU if Sides.of(label, given) is None else KNOWN_IOU
+    good = [fit for fit in fits if fit.iou >= (least if given or fit.solid.kind == suggested else MIN_IOU)]
     return max(good, key=merit) if good else None
 
 
-def is_cube(label: str) -> bool:
-    return any(word in CUBES for word in words(label))
+def usual_opening(label: str, solid: Solid) -> Opening:
+    """Whether what is called so is hollow, and which way it opens, by its taper."""
+    if solid.kind == "sphere" or not any(word in HOLLOW for word in words(label)):
+        return "none"
+    # Cups are wider at the rim; one that is much wider below stands on it.
+    return "down" if solid.kind == "frustum" and solid.size[0] > 1.12 * solid.size[1] else "up"
 
 
 def words(label: str) -> list[str]:
@@ -223,4 +387,6 @@ def named_kind(label: str) -> Kind | None:
         for kind, known in WORDS.items():
             if word in known or word.removesuffix("s") in known:
                 return kind
+        if word in PROPORTIONS or word.removesuffix("s") in PROPORTIONS:
+            return "box"
     return None

@@ -22,7 +22,10 @@ from video2policy.camera import Camera
 from video2policy.mask import contact_sheet, iou, largest_component
 from video2policy.perceive.contact import FLOW, MIN_AREA, Contact, Images, bottom_of, to_grey
 from video2policy.perceive.foreground import in_front
+from video2policy.perceive.reconstruct import solid_from_json
 from video2policy.perceive.silhouette import Outline, opened, outline, support
+from video2policy.perceive.solid import bevelled
+from video2policy.perceive.trajectory import Node, Problem, Tracks, refine
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -55,6 +58,9 @@ CONFIDENT = 0.3
 LOST = 0.5
 """Below this confidence the pose is looked for anew."""
 
+NEAR_HAND = 5.0
+"""Pixels from a hand within which the mask's border may be the hand's."""
+
 SAME_LOOK = 25.0
 """Grey values by which nine tenths of the pixels at an object that stayed in its place differ at most."""
 
@@ -66,18 +72,33 @@ MAX_TILT = 15.0
 """Metres and degrees: lower and more upright, it stands on the table if the image does not object."""
 
 
+WORSE = 0.25
+"""By so much less confident, what all frames together say of one is not believed."""
+
+HELD = (0.002, 3.0)
+"""Metres and degrees from standing, within which a frame's pose was held to the table."""
+
+REST_FRAMES = 6
+REST_WEIGHT = 3.0
+"""So many frames settle the pose of a rest, and its outline counts so much more than another's."""
+
+
 @dataclass
 class Features:
-    """Points on the mesh (n, 3), object frame, and where they are in the current image (n, 2)."""
+    """Points on the mesh and its normals there (n, 3), object frame, where they are in the current image
+    (n, 2), and a number for each (n,), negative for a new one.
+    """
 
     points: Array = field(default_factory=lambda: np.zeros((0, 3)))
+    normals: Array = field(default_factory=lambda: np.zeros((0, 3)))
     pixels: Array = field(default_factory=lambda: np.zeros((0, 2)))
+    number: NDArray[np.int_] = field(default_factory=lambda: np.zeros(0, int))
 
     def __len__(self) -> int:
         return len(self.points)
 
     def kept(self, mask: NDArray[np.bool_]) -> Features:
-        return Features(self.points[mask], self.pixels[mask])
+        return Features(self.points[mask], self.normals[mask], self.pixels[mask], self.number[mask])
 
 
 @dataclass(frozen=True)
@@ -99,6 +120,7 @@ class Tracker:
 
     `runs`: frames [start, stop) in which it stands still on the table.
     `thin`: parts of the mask thinner than this share are ignored, as they were when the mesh was made.
+    `hull` (h, 3): the object's extreme points; the mesh's by default.
     """
 
     mesh: trimesh.Trimesh
@@ -107,6 +129,7 @@ class Tracker:
     others: Mask
     runs: list[tuple[int, int]]
     thin: float = 0.0
+    hull: Array = field(default_factory=lambda: np.zeros((0, 3)))
 
     @classmethod
     def of(
@@ -121,12 +144,17 @@ class Tracker:
     ) -> Tracker:
         """Of a reconstructed object (`reconstruction` is mesh.json), at the size that it has in the image."""
         mesh = unit_mesh.copy()
-        mesh.apply_scale(float(reconstruction["extent"]) * depth_scale)
+        scale = float(reconstruction["extent"]) * depth_scale
+        mesh.apply_scale(scale)
         runs = [(run.start, run.stop) for run in contact.table_runs]
-        return cls(mesh, camera, masks, others, runs, float(reconstruction["thin"]))
+        solid = solid_from_json(reconstruction)
+        # The mesh has sharp edges; seen against the picture's they would push the object away.
+        hull = scale * bevelled(solid, float(reconstruction["bevel"])) if solid else np.zeros((0, 3))
+        return cls(mesh, camera, masks, others, runs, float(reconstruction["thin"]), hull)
 
     def __post_init__(self) -> None:
-        self.hull = meshes.hull_vertices(self.mesh.vertices)
+        if not len(self.hull):
+            self.hull = meshes.hull_vertices(self.mesh.vertices)
         self.height = float(np.ptp(self.hull[:, 2]))
         self.body = np.array([opened(mask, self.thin) if self.thin else mask for mask in self.masks])
         self.standing = np.zeros(len(self.masks), bool)
@@ -144,8 +172,13 @@ class Tracker:
         if found is None:
             return features
         pixels = found[:, 0].astype(float) + 0.5
-        points, hit = meshes.cast(self.mesh, self.camera.K, camera_from_object, pixels)
-        return Features(np.vstack([features.points, points[hit]]), np.vstack([features.pixels, pixels[hit]]))
+        points, normals, hit = meshes.cast(self.mesh, self.camera.K, camera_from_object, pixels)
+        return Features(
+            np.vstack([features.points, points[hit]]),
+            np.vstack([features.normals, normals[hit]]),
+            np.vstack([features.pixels, pixels[hit]]),
+            np.concatenate([features.number, np.full(int(hit.sum()), -1)]),
+        )
 
     def follow(self, before: Image, after: Image, mask: Mask, features: Features) -> tuple[Features, Array]:
         """The features in the next image, tracked there and back and still inside the mask, and how they
@@ -163,7 +196,8 @@ class Tracker:
         inside = (pixels >= 0).all(axis=1) & (pixels[:, 0] < width) & (pixels[:, 1] < height)
         good &= inside
         good[inside] &= mask[pixels[inside, 1].astype(int), pixels[inside, 0].astype(int)]
-        return Features(features.points[good], pixels[good]), (pixels - features.pixels)[good]
+        moved_to = replace(features, pixels=pixels)
+        return moved_to.kept(good), (pixels - features.pixels)[good]
 
     def solve(
         self,
@@ -261,7 +295,7 @@ class Tracker:
         mask = self.masks[t]
         if mask.sum() < MIN_AREA:
             return None
-        return outline(self.body[t], self.others[t])
+        return outline(self.body[t], self.others[t], reach=NEAR_HAND)
 
     def confidence(self, t: int, camera_from_object: Array, features: int) -> float:
         """How well the projected hull covers the mask where nothing else covers it, a little less without
@@ -279,50 +313,190 @@ class Tracker:
     # --------------------------------------------------------------------------------- whole clip
 
     def run(self, frames: Images, frame: int, camera_from_object: Array) -> Tracked:
-        """Poses in all frames from the known one in `frame`."""
+        """Poses in all frames from the known one in `frame`: followed both ways, then solved together."""
+        rests = self.rests(frames)
+        poses, used = self.pursue(frames, frame, camera_from_object, rests)
+        poses = self.together(frames, frame, poses, rests, self.camera.rotation @ camera_from_object[:3, :3])
+        confidence = [
+            0.0 if matrix is None else self.confidence(t, matrix, used[t]) for t, matrix in enumerate(poses)
+        ]
+        textured = float(np.median([k for k, p in zip(used, poses, strict=True) if p is not None]))
+        method = "features, outline and table" if textured >= 10 else "outline and table"
+        return Tracked(poses, confidence, used, method)
+
+    def pursue(
+        self, frames: Images, frame: int, camera_from_object: Array, rests: list[tuple[int, int]]
+    ) -> tuple[list[Array | None], list[int]]:
+        """Poses frame by frame, both ways from the known one, each from the last; and features in each.
+
+        A rest has one pose: what a hand hides when it reaches for the object does not move it.
+        """
         n = len(self.masks)
         poses: list[Array | None] = [None] * n
-        confidence, used = [0.0] * n, [0] * n
+        used = [0] * n
         upright = self.camera.rotation @ camera_from_object[:3, :3]
-        grey = to_grey(frames[frame])
-        start_outline = self.outline_of(frame)
+        rest_of: dict[int, tuple[int, int]] = {t: rest for rest in rests for t in range(*rest)}
+
+        def settle(rest: tuple[int, int], guess: Array) -> Array:
+            middle, count = self.settle(frames, rest, guess, upright)
+            for t in range(*rest):
+                if self.masks[t].sum() >= MIN_AREA:
+                    poses[t], used[t] = middle, count
+            return middle
+
         start = camera_from_object  # the mesh was fitted to this very frame
         poses[frame], used[frame] = start, MIN_FEATURES
-        confidence[frame] = self.confidence(frame, start, MIN_FEATURES)
-        for order in (range(frame + 1, n), range(frame - 1, -1, -1)):
-            last, before, seen = start, grey, start_outline
+        if frame in rest_of:
+            start = settle(rest_of[frame], start)
+        for step in (1, -1):
+            last, seen = start, self.outline_of(frame)
+            before: Image | None = None
             weight: Array | None = None
-            features = self.seed(before, largest_component(self.masks[frame]), last, Features())
-            for t in order:
-                after = to_grey(frames[t])
+            features = Features()
+            for t in range(frame + step, n if step > 0 else -1, step):
+                if t in rest_of and rest_of[t] == rest_of.get(t - step):
+                    before = None
+                    continue
                 now = self.outline_of(t)
+                after = to_grey(frames[t])
                 if now is None:
                     before, features, weight = after, Features(), None
                     continue
-                mask = self.masks[t]
-                features, flow = self.follow(before, after, mask, features)
+                if before is None:  # just now it stood still
+                    before, seen, weight = to_grey(frames[t - step]), self.outline_of(t - step), None
+                    features = self.seed(before, largest_component(self.masks[t - step]), last, Features())
+                features, flow = self.follow(before, after, self.masks[t], features)
                 guess = self.guess(last, seen, now, features, flow)
                 pose_now = self.step(t, guess, features, now, last, upright, weight)
-                arrived = self.standing[t] and not self.standing[t - 1 if t > frame else t + 1]
                 sure = self.confidence(t, pose_now, MIN_FEATURES)
-                if arrived or sure < LOST:
+                if t in rest_of or sure < LOST:
                     again = self.register(t, last, now, upright)
                     if again is not None and self.confidence(t, again, MIN_FEATURES) > sure:
                         pose_now, features = again, Features()
+                if t in rest_of:
+                    last, before = settle(rest_of[t], pose_now), None
+                    continue
                 gap = np.linalg.norm(
                     meshes.project(features.points, self.camera.K, pose_now) - features.pixels, axis=1
                 )
                 features = features.kept(gap < 4 * self.sigmas(now)[0])
                 poses[t], used[t] = pose_now, len(features)
-                confidence[t] = self.confidence(t, pose_now, len(features))
-                if len(features) < MIN_FEATURES and confidence[t] > 0.4:
-                    features = self.seed(after, mask, pose_now, features)
+                if len(features) < MIN_FEATURES and self.confidence(t, pose_now, len(features)) > 0.4:
+                    features = self.seed(after, self.masks[t], pose_now, features)
                 last, before, seen = pose_now, after, now
                 weight = self.hidden(last, now)
-        self._steady(poses, confidence, frames)
-        textured = float(np.median([k for k, p in zip(used, poses, strict=True) if p is not None]))
-        method = "features, outline and table" if textured >= 10 else "outline and table"
-        return Tracked(poses, confidence, used, method)
+        return poses, used
+
+    def clearest(self, rest: tuple[int, int], count: int) -> list[int]:
+        """Frames of a rest that show most of the object, at most `count`."""
+        still = np.flatnonzero(self.standing[slice(*rest)]) + rest[0]
+        area = self.masks[still].sum(axis=(1, 2))
+        full = still[area >= 0.95 * np.percentile(area, 90)]
+        return [int(t) for t in full[np.unique(np.linspace(0, len(full) - 1, count).round().astype(int))]]
+
+    def settle(
+        self, frames: Images, rest: tuple[int, int], guess: Array, upright: Array
+    ) -> tuple[Array, int]:
+        """The pose of a rest, the median over its clearest frames, and how many features it shows."""
+        found = []
+        for t in self.clearest(rest, REST_FRAMES):
+            now = self.outline_of(t)
+            if now is not None:
+                found.append(self.step(t, guess, Features(), now, guess, upright, None))
+        if not found:
+            return guess, 0
+        middle = pose.median_transform(found)
+        t = self.clearest(rest, 1)[0]
+        return middle, len(self.seed(to_grey(frames[t]), self.masks[t], middle, Features()))
+
+    def together(
+        self,
+        frames: Images,
+        frame: int,
+        poses: list[Array | None],
+        rests: list[tuple[int, int]],
+        upright: Array,
+    ) -> list[Array | None]:
+        """The poses, solved again with all frames together (perceive/trajectory.py)."""
+        spans = [(start, stop - 1) for start, stop in rests]
+        at_rest = {t for start, stop in rests for t in range(start, stop)}
+        spans += [(t, t) for t in range(len(poses)) if t not in at_rest]
+        nodes, guesses = [], []
+        for first, last in sorted(spans):
+            known = [matrix for matrix in poses[first : last + 1] if matrix is not None]
+            if not known:
+                continue
+            rests_here = first in at_rest
+            clear = self.clearest((first, last + 1), 1)[0] if rests_here else first
+            low, tilt = self.stance(known[0], upright)
+            stands = rests_here or (abs(low) < HELD[0] and tilt < HELD[1])
+            outline_here = self.outline_of(clear)
+            nodes.append(
+                Node(
+                    first, last, outline_here, upright if stands else None, REST_WEIGHT if rests_here else 1.0
+                )
+            )
+            guesses.append(known[0])
+        if len(nodes) < 2:
+            return poses
+        guess = np.stack(guesses)
+        problem = Problem(
+            self.camera,
+            self.hull,
+            nodes,
+            np.array([node.first <= frame <= node.last for node in nodes]),
+            np.array([self.sigmas(node.outline) for node in nodes]) * [1.0, 0.5],
+            self.tracks(frames, nodes, guess),
+            TABLE_SIGMA,
+            TILT_SIGMA,
+            MIN_FEATURES,
+        )
+        result = list(poses)
+        for node, old, new in zip(nodes, guess, refine(problem, guess), strict=True):
+            t = self.clearest((node.first, node.last + 1), 1)[0] if node.first < node.last else node.first
+            worse = self.confidence(t, new, 0) < self.confidence(t, old, 0) - WORSE
+            for t in range(node.first, node.last + 1):
+                if poses[t] is not None:
+                    result[t] = old if worse else new
+        return result
+
+    def tracks(self, frames: Images, nodes: list[Node], poses: Array) -> Tracks:
+        """Features between neighbouring nodes, followed both ways and seeded anew where they get few."""
+        starts: list[int] = []
+        surface: list[Array] = []
+        seen: list[tuple[int, int, Array]] = []
+        for step in (1, -1):
+            features, before = Features(), None
+            for k in range(len(nodes))[::step]:
+                node = nodes[k]
+                behind = nodes[k - step] if 0 <= k - step < len(nodes) else None
+                enter, leave = (node.first, node.last)[::step]
+                if behind is None or enter - step != (behind.first, behind.last)[::step][1]:
+                    features, before = Features(), None
+                after = to_grey(frames[enter])
+                if before is not None:
+                    features, _ = self.follow(before, after, self.masks[enter], features)
+                    seen += [
+                        (int(number), k, pixel)
+                        for number, pixel in zip(features.number, features.pixels, strict=True)
+                    ]
+                if node.first < node.last:
+                    features, after = Features(), to_grey(frames[leave])
+                if len(features) < MIN_FEATURES:
+                    features = self.seed(after, self.masks[leave], poses[k], features)
+                new = np.flatnonzero(features.number < 0)
+                rays = self.camera.rays(features.pixels[new])
+                normals = features.normals[new]
+                offset = (normals * features.points[new]).sum(axis=1)
+                features.number[new] = len(starts) + np.arange(len(new))
+                starts += [k] * len(new)
+                surface += list(np.column_stack([rays, normals, offset]))
+                before = after
+        if not seen:
+            return Tracks.none()
+        table = np.array(surface)
+        number, node_of, pixel = (np.array(part) for part in zip(*seen, strict=True))
+        return Tracks(np.array(starts), table[:, :3], table[:, 3:6], table[:, 6], number, node_of, pixel)
 
     def step(
         self,
@@ -371,22 +545,6 @@ class Tracker:
         low = float(pose.apply(table_from_object, self.hull)[:, 2].min())
         cosine = float(table_from_object[2, :3] @ upright[2])
         return low, float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
-
-    def _steady(self, poses: list[Array | None], confidence: list[float], frames: Images) -> None:
-        """Give every run on the table one pose, the median of its surer half: it does not move meanwhile.
-
-        Runs between which it did not move either, and what something in front hides in between, are one.
-        """
-        for start, stop in self.rests(frames):
-            known = [t for t in range(start, stop) if poses[t] is not None]
-            if not known:
-                continue
-            sure = float(np.median([confidence[t] for t in known]))
-            best = [t for t in known if confidence[t] >= sure]
-            chosen = best[:: max(1, len(best) // 12)]
-            middle = pose.median_transform([matrix for t in chosen if (matrix := poses[t]) is not None])
-            for t in known:
-                poses[t] = middle
 
     def rests(self, frames: Images) -> list[tuple[int, int]]:
         """The runs, those joined between which the object stayed in its place: the pictures agree there."""
