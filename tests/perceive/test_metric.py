@@ -116,6 +116,15 @@ def test_the_sheets_lens_wins(clip: Given, tmp_path: Path, monkeypatch: pytest.M
     assert metric.K[0, 0] == 400 and metric.lens == "given focal length"
 
 
+def test_the_sheets_pitch_wins(clip: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, "unidepth.models", UniDepthV2=unidepth(clip.calls, clip.answer))
+    view = estimate(clip, "unidepth", tmp_path).view()
+    told = estimate(clip, "unidepth", tmp_path, {"pitch": view.camera.pitch + 3, "roll": 2.0}).view()
+    assert told.camera.pitch == pytest.approx(view.camera.pitch + 3)
+    assert told.camera.altitude == pytest.approx(view.camera.altitude, rel=0.15)
+    assert "given pitch" in told.method and "given pitch" not in view.method
+
+
 @pytest.mark.parametrize("name", VENDORS)
 def test_an_environment_without_the_vendor_is_said_so(name: str, tmp_path: Path) -> None:
     backend = Backend(name, str(weights(tmp_path, "model.pt")), device="cpu")

@@ -21,7 +21,7 @@ from video2policy.camera import FOCAL_UNCERTAINTY, Camera, intrinsics
 from video2policy.mask import bounding_box
 from video2policy.perceive.contact import Contact, Images, contact_from, motion
 from video2policy.perceive.depth import View
-from video2policy.perceive.pitch import find_focal
+from video2policy.perceive.pitch import find_focal, rotation_from
 from video2policy.perceive.verdict import Rejected
 
 Array = NDArray[np.float64]
@@ -143,8 +143,8 @@ class MetricDepth:
     """A clip's depth by a network: lens, table and images of one scale.
 
     `masks` (n, H, W) are those of all objects; `given` is the sheet's camera (fov in degrees or fx in pixels
-    of the clip, `scale` frame pixels each) and `metadata` the `lens` of clip.json: both win over the
-    network's lens.
+    of the clip, `scale` frame pixels each; pitch and roll) and `metadata` the `lens` of clip.json: both win
+    over what the network says.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ class MetricDepth:
         scale: float = 1.0,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        self.network, self.frames, self.masks = network, frames, masks
+        self.network, self.frames, self.masks, self.given = network, frames, masks, given
         count = len(next(iter(masks.values())))
         self.samples = np.unique(np.linspace(0, count - 1, SAMPLES).round().astype(int)).tolist()
         self.K, self.lens, self.focal_sigma = self._lens(given, scale, metadata)
@@ -231,9 +231,14 @@ class MetricDepth:
         for t, depth in self.aligned.items():
             points = unproject(depth, self.K, around_feet(self.masks, t))
             parts.append(points[:: max(1, len(points) * SAMPLES // POINTS)])
-        normal, altitude, share = fit_plane(np.concatenate(parts) if parts else np.zeros((0, 3)))
+        around = np.concatenate(parts) if parts else np.zeros((0, 3))
+        normal, altitude, share = fit_plane(around)
+        rotation, tilt = rotation_over(normal), "plane through the points around the objects"
+        if "pitch" in self.given:
+            rotation = rotation_from(self.given["pitch"], self.given.get("roll", 0.0))
+            altitude, tilt = float(np.median(-around @ rotation[2])), "given pitch"
         height, width = self.usual.shape
-        camera = Camera(self.K, width, height, rotation_over(normal), altitude)
+        camera = Camera(self.K, width, height, rotation, altitude)
         if not PITCHES[0] < camera.pitch < PITCHES[1]:
             raise Rejected(
                 "the surface around the objects is no table: the camera would look "
@@ -245,5 +250,5 @@ class MetricDepth:
         }
         if not any(np.isfinite(contact.apparent).any() for contact in contacts.values()):
             raise Rejected("no object is visible in any frame")
-        method = f"{self.network.title}; {self.lens}; plane through the points around the objects"
+        method = f"{self.network.title}; {self.lens}; {tilt}"
         return View(camera, contacts, method, min(1.0, 0.5 + 0.5 * share), self.focal_sigma)
