@@ -2,40 +2,55 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from video2policy.mask import area
+from video2policy.mask import area, iou
 from video2policy.perceive.colour import largest_channel, recoloured
 from video2policy.perceive.morphology import centre, disc, fill_holes, grow, region, settle, signed_distance
 from video2policy.perceive.palette import UNIFORM, Palette, bins
 from video2policy.perceive.scenery import Scenery
+from video2policy.perceive.trust import signs, trust
 
 Mask = NDArray[np.bool_]
 Field = NDArray[np.float32]
+
+HIDDEN = {"smaller": 0.0, "agreement": 1.0}
+HIDING = HIDDEN | {"sure": 0.95}
+"""Signs that are bad of what is hidden in part, too, and no reason to give a mask up."""
+LOST, DOUBTED = 0.1, 0.5
+"""Trust below which a mask is given up, and below which it teaches nothing."""
+PATIENCE = 12
+"""Frames after which a pass that makes nothing better ends."""
+SETTLED = 6
+"""Frames within which the mask of what was found again becomes whole."""
 
 
 class Track:
     """The state of one pass: visible mask, whole extent, colours, as of the last frame."""
 
-    def __init__(self, scene: Scenery) -> None:
+    def __init__(self, scene: Scenery, start: Mask, frame: int) -> None:
         self.scene, self.clip = scene, scene.footage
-        self.mask = scene.start.copy()
-        self.whole = scene.start.astype(np.float32)
+        self.mask = start.copy()
+        self.whole = start.astype(np.float32)
         """What of the object there is, hidden or not: probability (H, W)."""
-        self.look = self.clip.images[scene.frame].astype(np.float32)
+        self.look = self.clip.images[frame].astype(np.float32)
         """The object's appearance where it was seen last (H, W, 3), carried along with ``whole``."""
         self.own = Palette()
         self.own.counts = scene.colours.own.counts.copy()
-        self.around = scene.surroundings(scene.frame, scene.start)
-        self.area = float(area(scene.start))
-        self.other = scene.foreign(scene.frame, region(scene.start, 60 * self.clip.unit), scene.start)
+        self.around = scene.surroundings(frame, start)
+        self.area = float(area(start))
+        self.other = scene.foreign(frame, region(start, 60 * self.clip.unit), start)
         """What is neither object nor background (H, W), 0 or 1, around the object."""
         self.lost = 0
-        """Number of frames since it was seen."""
-        self.home = scene.start
-        """Its mask where it was seen last."""
+        """Number of frames since its mask could be trusted."""
+        self.home = start
+        """Its mask then."""
+        self.missing = False
+        """Whether it was not found although nothing hides the place where it was."""
         rows, columns = self.clip.shape
         self.grid = np.stack(
             np.meshgrid(np.arange(columns, dtype=np.float32), np.arange(rows, dtype=np.float32)), axis=-1
@@ -47,6 +62,8 @@ class Track:
         ``after`` is the neighbour on the other side, ``frame`` itself at the clip's end.
         """
         unit = self.clip.unit
+        self.lost += 1
+        self.missing = False
         flow = self.clip.flow(frame, before)
         if self._rests(frame, before):
             flow = np.zeros_like(flow)  # a shadow that passes over it takes the flow along
@@ -56,7 +73,7 @@ class Track:
         whole, look, carried = self._carry(flow, moved)
         prior_mask = moved | (whole > 0.7)
         if area(prior_mask) < 0.04 * self.area:
-            return self._search(frame)
+            return self.search(frame)
         speed = float(np.median(np.linalg.norm(flow[moved], axis=-1))) if moved.any() else 0.0
         roi = region(prior_mask, 30 * unit + 2 * speed)
         distance = signed_distance(prior_mask[roi])
@@ -89,10 +106,15 @@ class Track:
         mask[roi] = found
         count = area(mask)
         if count < 0.05 * self.area or self._shadow(frame, mask):
-            return self._search(frame)
-        self.lost = 0
-        score = self._score(found, p, moved[roi], whole[roi])
+            return self.search(frame)
+        measured = signs(self.scene, frame, mask, float(p[found].mean()), iou(found, moved[roi]))
+        score = trust(measured)
+        if trust(measured | HIDING) < LOST:
+            return self.search(frame)
         self._update(frame, roi, mask, p, whole, look)
+        if score > DOUBTED:
+            self.lost, self.home = 0, mask
+            self.area = 0.95 * self.area + 0.05 * max(count, 0.5 * self.area)
         return mask, score
 
     def _rests(self, frame: int, before: int) -> bool:
@@ -155,13 +177,6 @@ class Track:
                 kept |= part
         return fill_holes(kept)
 
-    def _score(self, found: Mask, p: Field, moved: Mask, whole: Field) -> float:
-        """How sure: posterior inside, agreement with the flow, share of the whole extent that is visible."""
-        union = area(found | moved)
-        agreement = area(found & moved) / union if union else 0.0
-        visible = area(found) / max(1.0, area(found | (whole > 0.5)))
-        return float(np.clip(p[found].mean() * agreement**0.5 * (0.5 + 0.5 * visible), 0, 1))
-
     def _update(
         self, frame: int, roi: tuple[slice, slice], mask: Mask, p: Field, whole: Field, look: Field
     ) -> None:
@@ -184,17 +199,17 @@ class Track:
         empty = np.zeros_like(mask)
         empty[roi] = (p < 0.1) & self.scene.shows_plate(frame, roi)
         self.whole = np.where(mask, 1.0, np.where(empty, 0.6 * whole, whole)).astype(np.float32)
-        count = float(area(mask))
-        self.area = 0.95 * self.area + 0.05 * max(count, 0.5 * self.area)
 
-    def _search(self, frame: int) -> tuple[Mask, float]:
-        """Look for a lost object by its colours among what is not background."""
-        if not self.lost:
-            self.home = self.mask.copy() if self.mask.any() else self.whole > 0.3
-        self.lost += 1
+    def search(self, frame: int, anywhere: bool = False) -> tuple[Mask, float]:
+        """Look for a lost object by its colours among what is not background: near by first, then farther."""
+        self.own.counts = self.scene.colours.own.counts.copy()
+        self.own.forget()
         roi, last = region(self.home, 0), centre(self.home)
+        extent = max(part.stop - part.start for part in roi)
         # Something may still stand before the place where it was.
+        known = self.scene.plate_known | self.scene.at_prompt_known
         gone = area(self.scene.shows_plate(frame, roi) & self.home[roi]) > 0.5 * area(self.home)
+        hidden = not gone and area(known & self.home) > 0.5 * area(self.home)
         everywhere = (slice(0, self.clip.shape[0]), slice(0, self.clip.shape[1]))
         ratio = self.scene.evidence(frame, everywhere, self.around, self.own)
         index = bins(self.clip.lab(frame))
@@ -208,20 +223,29 @@ class Track:
             if not 0.15 < size < 2.0:
                 continue
             distance = float(np.linalg.norm(centres[label] - last))
+            if hidden and distance > max(extent, 20 * self.clip.unit):
+                continue  # what hides it there has not let it out elsewhere
             if self._shadow(frame, labels == label):
                 continue
             alike = self._likeness(index[labels == label], gone)
-            value = alike * min(size, 1 / size) ** 0.35 * np.exp(-0.5 * (distance / reach) ** 2)
+            near = 1.0 if anywhere else np.exp(-0.5 * (distance / reach) ** 2)
+            value = alike * min(size, 1 / size) ** 0.35 * near
             if value > best_value:
                 best, best_value = label, float(value)
         mask = np.zeros(self.clip.shape, bool)
+        self.missing = best is None and gone
         if best is None:
             self.mask = mask  # what hides it now must not carry it along
             return mask, 0.0
         mask = fill_holes(labels == best)
-        self.mask, self.whole, self.lost = mask, mask.astype(np.float32), 0
+        measured = signs(self.scene, frame, mask, float((1 / (1 + np.exp(-ratio[mask]))).mean()))
+        score = trust(measured)
+        if trust(measured | (HIDDEN if hidden else HIDING)) < LOST:
+            self.missing, self.mask = gone, np.zeros_like(mask)
+            return self.mask, 0.0
+        self.mask, self.whole = mask, mask.astype(np.float32)
         self.look = self.clip.images[frame].astype(np.float32)
-        return mask, 0.6 * best_value
+        return mask, score
 
     def _shadow(self, frame: int, mask: Mask) -> bool:
         """Whether a mask is a shadow: the background in less light, where the object did not look like it."""
@@ -241,12 +265,55 @@ class Track:
         return max(palette.overlap(colours.own), 0.7 * float(known.mean()))
 
 
-def propagate(scene: Scenery) -> tuple[dict[int, Mask], dict[int, float]]:
-    """Masks and scores of all frames, from the prompt's frame both ways."""
-    masks, score = {scene.frame: scene.start}, {scene.frame: 1.0}
+class Followed(NamedTuple):
+    """Masks and scores of frames, and the frames on which the object is missing though it is not hidden."""
+
+    masks: dict[int, Mask]
+    score: dict[int, float]
+    missing: set[int]
+
+
+def propagate(scene: Scenery) -> Followed:
+    """The object on all frames, from the prompt's frame both ways."""
+    found = Followed({scene.frame: scene.start}, {scene.frame: 1.0}, set())
     for direction, end in ((1, len(scene.footage)), (-1, -1)):
-        track = Track(scene)
+        track = Track(scene, scene.start, scene.frame)
         for frame in range(scene.frame + direction, end, direction):
             after = frame if frame + direction == end else frame + direction
-            masks[frame], score[frame] = track.step(frame, frame - direction, after)
-    return masks, score
+            found.masks[frame], found.score[frame] = track.step(frame, frame - direction, after)
+            if track.missing:
+                found.missing.add(frame)
+    return found
+
+
+def mend(scene: Scenery, found: Followed) -> None:
+    """Where masks are doubted and the object is seen again later: what a pass from there back makes of it."""
+    masks, score, missing = found
+    for direction, end in ((1, len(scene.footage)), (-1, -1)):
+        order = list(range(scene.frame, end, direction))
+        last = order[-1]
+        if score[last] < DOUBTED:
+            mask, value = Track(scene, scene.start, scene.frame).search(last, anywhere=True)
+            if value > score[last]:
+                masks[last], score[last] = mask, value
+                missing.discard(last)
+        place = len(order) - 1
+        while place > 0:
+            if score[order[place]] < DOUBTED or score[order[place - 1]] >= DOUBTED:
+                place -= 1
+                continue
+            near = order[place : place + SETTLED]  # the first masks after a loss are rough
+            best = place + int(np.argmax([score[frame] for frame in near]))
+            track = Track(scene, masks[order[best]], order[best])
+            worse = 0
+            for i in range(best - 1, 0, -1):
+                frame = order[i]
+                mask, value = track.step(frame, order[i + 1], order[i - 1])
+                if value > score[frame]:
+                    masks[frame], score[frame], worse = mask, value, 0
+                    missing.discard(frame)
+                elif i < place:
+                    worse += 1
+                if worse > PATIENCE or (worse > 3 and score[frame] >= DOUBTED):
+                    break
+            place = min(place - 1, i)

@@ -22,7 +22,7 @@ from video2policy.perceive.footage import Footage
 from video2policy.perceive.morphology import enlarge
 from video2policy.perceive.palette import Palette, bins
 from video2policy.perceive.prompt import Prompt
-from video2policy.perceive.propagate import propagate
+from video2policy.perceive.propagate import mend, propagate
 from video2policy.perceive.scenery import Scenery
 from video2policy.perceive.verdict import Rejected, Verdict
 
@@ -42,6 +42,8 @@ class Segmentation(NamedTuple):
 
     masks: Mask
     score: NDArray[np.float32]
+    missing: Mask | None = None
+    """Frames (n,) on which the object was not found though nothing hides it; None if that is not known."""
 
 
 def segment(images: Sequence[Image], prompts: Sequence[Prompt], name: str) -> Segmentation:
@@ -65,12 +67,14 @@ def segment(images: Sequence[Image], prompts: Sequence[Prompt], name: str) -> Se
             palette.learn(bins(footage.lab(near.frame))[first_mask(small[near.frame], near)])
             rivals.append(palette)
     scene = Scenery(footage, start, prompt.frame, rivals)
-    masks, score = propagate(scene)
-    scene.refine(masks, score)
-    masks, score = propagate(scene)
+    rough = propagate(scene)
+    scene.refine(rough.masks, rough.score)
+    found = propagate(scene)
+    mend(scene, found)
     order = range(len(images))
-    full = np.stack([enlarge(masks[i], (width, height)) for i in order])
-    return Segmentation(full, np.array([score[i] for i in order], np.float32))
+    full = np.stack([enlarge(found.masks[i], (width, height)) for i in order])
+    score = np.array([found.score[i] for i in order], np.float32)
+    return Segmentation(full, score, np.array([i in found.missing for i in order]))
 
 
 def joined(results: Sequence[Segmentation], frames: Sequence[int]) -> Segmentation:

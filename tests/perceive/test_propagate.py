@@ -1,0 +1,71 @@
+"""A patterned card on a table, seen by a fixed camera."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from video2policy.mask import bounding_box, iou
+from video2policy.perceive.first_mask import first_mask
+from video2policy.perceive.footage import Footage
+from video2policy.perceive.prompt import Prompt
+from video2policy.perceive.propagate import mend, propagate
+from video2policy.perceive.scenery import Scenery
+
+Image = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+SIZE = 120, 200
+
+
+def played(corners: list[tuple[int, int] | None]) -> tuple[list[Image], list[Mask]]:
+    """Frames and true masks of the card with its upper left corner [x, y] here, or nowhere."""
+    rng = np.random.default_rng(1)
+    table = rng.normal((170, 140, 110), 4, (*SIZE, 3))
+    card = np.full((30, 40, 3), (40, 80, 150), float)
+    card[8:16, 6:30] = (190, 180, 60)
+    images, masks = [], []
+    for corner in corners:
+        image, mask = table + rng.normal(0, 2, table.shape), np.zeros(SIZE, bool)
+        if corner is not None:
+            x, y = corner
+            image[y : y + 30, x : x + 40], mask[y : y + 30, x : x + 40] = card, True
+        images.append(image.clip(0, 255).astype(np.uint8))
+        masks.append(mask)
+    return images, masks
+
+
+def scenery(images: list[Image], truth: Mask) -> Scenery:
+    box = bounding_box(truth)
+    assert box is not None
+    start = first_mask(images[0], Prompt("card", 0, tuple(map(float, box))))
+    return Scenery(Footage(images), start, 0, [])
+
+
+def test_what_vanishes_is_missing_and_found_again() -> None:
+    images, truth = played([(20, 40)] * 8 + [None] * 4 + [(120, 60)] * 8)
+    scene = scenery(images, truth[0])
+    rough = propagate(scene)
+    scene.refine(rough.masks, rough.score)
+    found = propagate(scene)
+    assert found.missing == {8, 9, 10, 11}, "its place is bare, and it is nowhere"
+    assert min(iou(found.masks[i], truth[i]) for i in (*range(8), *range(13, 20))) > 0.85
+    assert found.score[19] > 0.5 > found.score[9]
+
+
+def test_doubted_masks_are_mended_from_where_it_is_seen_again() -> None:
+    images, truth = played([(20 + 4 * t, 40) for t in range(24)])
+    scene = scenery(images, truth[0])
+    found = propagate(scene)
+    for i in range(8, 14):
+        found.masks[i], found.score[i] = np.zeros(SIZE, bool), 0.0
+        found.missing.add(i)
+    mend(scene, found)
+    assert min(iou(found.masks[i], truth[i]) for i in range(24)) > 0.85
+    assert not found.missing and min(found.score.values()) > 0.5
+
+
+def test_sure_masks_are_left_alone() -> None:
+    images, truth = played([(20 + 4 * t, 40) for t in range(24)])
+    scene = scenery(images, truth[0])
+    found = propagate(scene)
+    before = {i: mask.copy() for i, mask in found.masks.items()}
+    mend(scene, found)
+    assert all((found.masks[i] == before[i]).all() for i in before)
