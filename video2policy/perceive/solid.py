@@ -24,7 +24,7 @@ Mask = NDArray[np.bool_]
 THIN: dict[Kind, float] = {"box": 0.07, "frustum": 0.14, "sphere": 0.14}
 """Parts thinner than this share of an object's diameter are left out when it is fitted: handles, shadows."""
 
-MAX_BEVEL = 0.25
+MAX_BEVEL = 0.45
 """Edges may be rounded by this share of the shortest length; unseen, that would make a can 5% too low."""
 
 STARTS: dict[Kind, tuple[tuple[float, ...], ...]] = {

@@ -338,7 +338,7 @@ class Tracker:
         rest_of: dict[int, tuple[int, int]] = {t: rest for rest in rests for t in range(*rest)}
 
         def settle(rest: tuple[int, int], guess: Array) -> Array:
-            middle, count = self.settle(frames, rest, guess, upright)
+            middle, count = self.settle(frames, rest, guess, upright, known=rest[0] <= frame < rest[1])
             for t in range(*rest):
                 if self.masks[t].sum() >= MIN_AREA:
                     poses[t], used[t] = middle, count
@@ -395,14 +395,20 @@ class Tracker:
         return [int(t) for t in full[np.unique(np.linspace(0, len(full) - 1, count).round().astype(int))]]
 
     def settle(
-        self, frames: Images, rest: tuple[int, int], guess: Array, upright: Array
+        self, frames: Images, rest: tuple[int, int], guess: Array, upright: Array, known: bool
     ) -> tuple[Array, int]:
-        """The pose of a rest, the median over its clearest frames, and how many features it shows."""
+        """The pose of a rest, the median over its clearest frames, and how many features it shows.
+
+        Where the mesh was fitted the object is `known` to stand as it does in the guess.
+        """
         found = []
         for t in self.clearest(rest, REST_FRAMES):
             now = self.outline_of(t)
             if now is not None:
-                found.append(self.step(t, guess, Features(), now, guess, upright, None))
+                if known:
+                    found.append(self.solve(guess, Features(), now, guess, upright)[0])
+                else:
+                    found.append(self.step(t, guess, Features(), now, guess, upright, None))
         if not found:
             return guess, 0
         middle = pose.median_transform(found)
