@@ -80,10 +80,14 @@ def segment(images: Sequence[Image], prompts: Sequence[Prompt], name: str) -> Se
 def joined(results: Sequence[Segmentation], frames: Sequence[int]) -> Segmentation:
     """One object's results from prompts on several ``frames``: on each frame that of the nearest prompt."""
     away = np.abs(np.arange(len(results[0].masks)) - np.array(frames)[:, None])
-    nearest = away.argmin(axis=0)
+    chosen = [(results[k], t) for t, k in enumerate(away.argmin(axis=0))]
+    missing = None
+    if all(result.missing is not None for result in results):
+        missing = np.array([result.missing is not None and result.missing[t] for result, t in chosen])
     return Segmentation(
-        np.stack([results[k].masks[t] for t, k in enumerate(nearest)]),
-        np.array([results[k].score[t] for t, k in enumerate(nearest)], np.float32),
+        np.stack([result.masks[t] for result, t in chosen]),
+        np.array([result.score[t] for result, t in chosen], np.float32),
+        missing,
     )
 
 
