@@ -5,7 +5,9 @@ something else that moves (the hand, another object). The evidence: where optica
 the frame before; the colour, against histograms of the three; whether the pixel looks like the background
 plate, shadows allowed. A first pass runs from the prompt to both ends of the clip; from its masks a clean
 plate (what is seen where neither object nor hand is) and better colour models follow, and a second pass
-with them gives the result. When the object is lost it is looked for by colour among what moves.
+with them gives the result. When the object is lost, or its mask is likelier a hand or a shadow, it is looked
+for by colour among what moves; frames that are doubted in the end are passed over once more, backwards from
+where it is seen well again.
 """
 
 from __future__ import annotations
