@@ -90,6 +90,12 @@ def test_unusable_masks_are_refused(found: Segmentation, why: str) -> None:
         verdict("cup", found, "test")
 
 
+def test_slivers_of_what_is_mostly_hidden_count_little() -> None:
+    sliver = result(0.5, 1)
+    sliver.masks[12:, 2:], sliver.score[12:] = False, 0.05
+    assert verdict("mug", sliver, "test").confidence > 0.8
+
+
 def test_what_something_hides_is_not_refused() -> None:
     """Covered on the last frames: no mask, no score, and not missing."""
     found = not_found(slice(12, None))

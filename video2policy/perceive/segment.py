@@ -110,7 +110,10 @@ def verdict(name: str, result: Segmentation, method: str) -> Verdict:
             f"{name}: lost on {1 - seen.mean():.0%} of the frames; give a box on a frame that shows it well"
         )
     expected = seen if result.missing is None else seen | result.missing
-    confidence = float(result.score[expected].mean())
+    # What little is seen of an object that something hides cannot be sure, and matters as little.
+    weight = np.where(seen, np.minimum(1.0, share / np.median(share[seen])), 1.0)
+    worth = 1 - weight * (1 - result.score)
+    confidence = float(worth[expected].mean())
     if confidence < LEAST_TRUST:
         doubted = expected & (result.score < 0.5)
         raise Rejected(
@@ -120,7 +123,7 @@ def verdict(name: str, result: Segmentation, method: str) -> Verdict:
         )
     few = max(3, len(seen) // 10)
     for part, where in ((slice(0, few), "first"), (slice(-few, None), "last")):
-        if expected[part].any() and float(result.score[part][expected[part]].mean()) < LEAST_AT_ENDS:
+        if expected[part].any() and float(worth[part][expected[part]].mean()) < LEAST_AT_ENDS:
             raise Rejected(
                 f"{name}: lost on the {where} frames, though nothing seems to hide it there; give a box or "
                 f"points on one of the {where} frames"
