@@ -10,7 +10,6 @@ import argparse
 import json
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -26,7 +25,6 @@ from video2policy.mask import iou
 from video2policy.perceive import propagate, trust
 from video2policy.perceive.prompt import Prompt
 from video2policy.perceive.segment import segment
-from video2policy.perceive.trust import WEIGHTS
 from video2policy.rendered.suite import HELD_OUT, identifier
 
 Array = NDArray[np.float64]
@@ -106,7 +104,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = [row for suite in arguments.suites for row in sorted((suite / "rows").glob("*.json"))]
     with ProcessPoolExecutor(arguments.jobs) as pool:
-        masks = [item for items in pool.map(partial(judged), rows) for item in items]
+        masks = [item for items in pool.map(judged, rows) for item in items]
     names = list(masks[0].signs)
     x = np.array([[m.signs[name] for name in names] for m in masks])
     right = np.array([m.overlap >= RIGHT for m in masks], float)
@@ -125,7 +123,6 @@ def main() -> None:
     print("\nWEIGHTS = {")
     print("\n".join(f'    "{name}": {value:.2f},' for name, value in zip(names, w, strict=True)))
     print(f"}}\nINTERCEPT = {b:.2f}")
-    assert set(names) == set(WEIGHTS), "the signs changed: put the weights into trust.py"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 import numpy as np
 
 from video2policy.perceive.colour import to_lab
-from video2policy.perceive.plate import clean_plate, plate_likelihood
+from video2policy.perceive.plate import cast_shadow, clean_plate, plate_likelihood
 
 
 def test_shadows_look_like_the_background() -> None:
@@ -25,3 +25,18 @@ def test_clean_plate_ignores_hidden_frames() -> None:
     plate, known = clean_plate(stack, hidden, fallback)
     assert known[0, 0] and not known[2, 2] and not known[3, 3]
     assert (plate[1, 1] == 100).all() and (plate[2, 2] == 7).all() and (plate[0, 0] == 100).all()
+
+
+def test_cast_shadow_is_even_and_of_the_plates_colour() -> None:
+    """A mask over a blue box, its shadow and, elsewhere, a shaded brown side of the table's colour."""
+    plate = np.full((60, 120, 3), (190, 160, 120), np.uint8)
+    image = plate.copy()
+    image[10:50, 10:60] = (40, 60, 150)
+    image[30:50, 60:80] = plate[30:50, 60:80] * 0.55
+    side = np.linspace(0.85, 0.35, 20)[None, :, None]
+    image[10:28, 60:80] = plate[10:28, 60:80] * side
+    mask = (image != plate).any(axis=2)
+    found = cast_shadow(plate, image, mask, np.ones((3, 3), np.uint8))
+    assert found[30:50, 60:80].mean() > 0.9
+    assert found.sum() <= 20 * 20
+    assert not cast_shadow(plate, plate, mask, np.ones((3, 3), np.uint8)).any()

@@ -52,10 +52,21 @@ def test_prompt_in_the_middle_of_the_clip(rendered_clip: RenderedClip) -> None:
     assert np.mean([iou(a, b) for a, b in zip(found.masks, truth, strict=True)]) >= 0.85
 
 
-def result(share: float, seen: float) -> Segmentation:
+def result(share: float, seen: float, score: float = 0.9, end: float | None = None) -> Segmentation:
+    """Masks over a share of the frame on a share of 20 frames, with this score, another on the last three."""
     masks = np.zeros((20, 40, 50), bool)
     masks[: round(20 * seen), : round(40 * share)] = True
-    return Segmentation(masks, np.full(20, 0.9, np.float32))
+    scores = np.full(20, score, np.float32)
+    scores[-3:] = score if end is None else end
+    return Segmentation(masks, scores)
+
+
+def not_found(frames: slice) -> Segmentation:
+    """A sure result, but for frames on which the object is missing though nothing hides it."""
+    good, missing = result(0.1, 1), np.zeros(20, bool)
+    missing[frames] = True
+    good.masks[frames], good.score[frames] = False, 0
+    return good._replace(missing=missing)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +75,14 @@ def result(share: float, seen: float) -> Segmentation:
         (result(0, 0), "empty on every frame"),
         (result(0.9, 1), "covers 90% of the picture"),
         (result(0.1, 0.1), "lost on 90% of the frames"),
+        (
+            result(0.1, 1, score=0.3),
+            "likelier wrong than right on 100% of the frames, first at 0% of the clip",
+        ),
+        (result(0.1, 1, end=0.1), "lost on the last frames"),
+        (not_found(slice(4, 12)), "likelier wrong than right on 40% of the frames, first at 20% of the clip"),
+        (not_found(slice(0, 3)), "lost on the first frames"),
+        (not_found(slice(-3, None)), "lost on the last frames"),
     ],
 )
 def test_unusable_masks_are_refused(found: Segmentation, why: str) -> None:
@@ -79,6 +98,19 @@ def test_every_frame_is_that_of_the_nearest_prompt() -> None:
     assert share[0] == pytest.approx(both[0].masks[0].mean())
     assert share[-1] == pytest.approx(both[1].masks[0].mean())
     assert (np.diff(share) != 0).sum() == 1
+
+
+def test_slivers_of_what_is_mostly_hidden_count_little() -> None:
+    sliver = result(0.5, 1)
+    sliver.masks[12:, 2:], sliver.score[12:] = False, 0.05
+    assert verdict("mug", sliver, "test").confidence > 0.8
+
+
+def test_what_something_hides_is_not_refused() -> None:
+    """Covered on the last frames: no mask, no score, and not missing."""
+    found = not_found(slice(12, None))
+    hidden = found._replace(missing=np.zeros(20, bool))
+    assert verdict("ball", hidden, "test").confidence == pytest.approx(0.9)
 
 
 def test_script(rendered_clip: RenderedClip, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from video2policy.mask import area, largest_component
 from video2policy.perceive.colour import to_lab
 from video2policy.perceive.morphology import disc, fill_holes, grow, region, settle, signed_distance
 from video2policy.perceive.palette import UNIFORM, Palette, bins
-from video2policy.perceive.plate import filled_in, plate_likelihood
+from video2policy.perceive.plate import cast_shadow, filled_in, plate_likelihood
 from video2policy.perceive.prompt import Prompt
 from video2policy.perceive.verdict import Rejected
 
@@ -77,7 +77,9 @@ def first_mask(image: Image, prompt: Prompt, avoid: Mask | None = None) -> Mask:
         if middle.known:
             shady = rough[roi] & (guess > 0.001) & (middle.density(index) < 0.3 * guess)
             surplus |= cv2.medianBlur(shady.astype(np.uint8), 5) > 0
-        extra &= ~shadow
+        cast = cast_shadow(plate, image[roi], rough[roi], part)
+        surplus |= cast
+        extra &= ~shadow & ~cast
         mask = (rough[roi] | extra) & ~surplus
         joined = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, part) > 0
         mask = fill_holes(largest_component(mask | (joined & grow(extra, 0.04 * side))))

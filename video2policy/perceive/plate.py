@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from video2policy.perceive.colour import dot
+from video2policy.perceive.colour import dot, largest_channel
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -14,6 +14,8 @@ Field = NDArray[np.float32]
 
 SPREAD = (8.0, 5.0, 5.0)
 """Standard deviation of a pixel that shows the background plate, in 8-bit Lab levels."""
+LEAST_CAST, MOST_CAST = 0.08, 0.3
+"""Shares of a mask between which a part of it may be a shadow that the object casts."""
 
 
 def plate_likelihood(image: Image, lab: Image, plate: Image, plate_lab: Image) -> Field:
@@ -31,6 +33,27 @@ def plate_likelihood(image: Image, lab: Image, plate: Image, plate_lab: Image) -
     # The plate itself may have been taken in a shadow.
     shade = np.where((factor > 0.42) & (factor < 2.2), np.where(factor < 1.05, 0.25, 0.1) * peak * shade, 0.0)
     return np.asarray(np.maximum(lit, shade), np.float32)
+
+
+def cast_shadow(plate: Image, image: Image, mask: Mask, part: Image) -> Mask:
+    """Parts of a mask (H, W), larger than the structuring element, that are the plate in evenly less light.
+
+    An object's shaded side is seldom so even, nor so exactly of the background's colour.
+    """
+    lit, seen = plate.astype(np.float32) + 4, image.astype(np.float32) + 4
+    factor = dot(lit, seen) / dot(lit, lit)
+    rest = largest_channel(cv2.absdiff(seen, factor[..., None] * lit))
+    dark = (mask & (rest < 12) & (factor > 0.3) & (factor < 0.9)).astype(np.uint8)
+    count, labels = cv2.connectedComponents(cv2.morphologyEx(dark, cv2.MORPH_OPEN, part), connectivity=8)
+    result = np.zeros(mask.shape, bool)
+    for label in range(1, count):
+        piece = labels == label
+        if not LEAST_CAST < piece.sum() / mask.sum() < MOST_CAST:
+            continue
+        light = factor[piece]
+        if light.mean() < 0.7 and light.std() < 0.12 * light.mean() and rest[piece].mean() < 5.5:
+            result |= piece
+    return result
 
 
 def clean_plate(stack: Image, hidden: Mask, fallback: Image) -> tuple[Image, Mask]:

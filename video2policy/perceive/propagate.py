@@ -42,6 +42,8 @@ class Track:
         self.own = Palette()
         self.own.counts = scene.colours.own.counts.copy()
         self.around = scene.surroundings(frame, start)
+        self.beside = scene.surroundings(scene.frame, scene.start)
+        """Colours around it on the prompt's frame; ``around``: as of the last frame."""
         self.area = float(area(start))
         self.other = scene.foreign(frame, region(start, 60 * self.clip.unit), start)
         """What is neither object nor background (H, W), 0 or 1, around the object."""
@@ -209,6 +211,10 @@ class Track:
         # Something may still stand before the place where it was.
         known = self.scene.plate_known | self.scene.at_prompt_known
         gone = area(self.scene.shows_plate(frame, roi) & self.home[roi]) > 0.5 * area(self.home)
+        # A cup that is put over it and stays becomes part of the plate, but looks unlike what was around.
+        beside = self.beside if (self.home & self.scene.start).any() else self.around
+        bare = beside.density(bins(self.clip.lab(frame))[self.home]) > 10 * UNIFORM
+        gone &= bool(bare.mean() > 0.5)
         hidden = not gone and area(known & self.home) > 0.5 * area(self.home)
         everywhere = (slice(0, self.clip.shape[0]), slice(0, self.clip.shape[1]))
         ratio = self.scene.evidence(frame, everywhere, self.around, self.own)

@@ -5,7 +5,9 @@ something else that moves (the hand, another object). The evidence: where optica
 the frame before; the colour, against histograms of the three; whether the pixel looks like the background
 plate, shadows allowed. A first pass runs from the prompt to both ends of the clip; from its masks a clean
 plate (what is seen where neither object nor hand is) and better colour models follow, and a second pass
-with them gives the result. When the object is lost it is looked for by colour among what moves.
+with them gives the result. When the object is lost, or its mask is likelier a hand or a shadow, it is looked
+for by colour among what moves; frames that are doubted in the end are passed over once more, backwards from
+where it is seen well again.
 """
 
 from __future__ import annotations
@@ -33,6 +35,9 @@ WORK_SIDE = 640
 """Long side in pixels at which masks are computed."""
 MOST_OF_FRAME, LEAST_SEEN = 0.6, 0.3
 """A mask that covers more of the frame, or is seen on a smaller share of the frames, is refused."""
+LEAST_TRUST, LEAST_AT_ENDS = 0.7, 0.2
+"""Mean scores, on all frames on which the object is not hidden and on the first or last tenth of them, below
+which masks are refused: measured in docs/perception.md."""
 METHOD = "GrabCut, then flow, colour and background plate"
 BETTER = "SAM 2 needs weights from a model hub"
 
@@ -118,5 +123,23 @@ def verdict(name: str, result: Segmentation, method: str) -> Verdict:
         raise Rejected(
             f"{name}: lost on {1 - seen.mean():.0%} of the frames; give a box on a frame that shows it well"
         )
-    confidence = float(result.score[seen].mean() * seen.mean() ** 0.5)
+    expected = seen if result.missing is None else seen | result.missing
+    # What little is seen of an object that something hides cannot be sure, and matters as little.
+    weight = np.where(seen, np.minimum(1.0, share / np.median(share[seen])), 1.0)
+    worth = 1 - weight * (1 - result.score)
+    confidence = float(worth[expected].mean())
+    if confidence < LEAST_TRUST:
+        doubted = expected & (result.score < 0.5)
+        raise Rejected(
+            f"{name}: its mask is likelier wrong than right on {doubted.sum() / expected.sum():.0%} of the "
+            f"frames, first at {np.argmax(doubted) / len(seen):.0%} of the clip; give a box or points on a "
+            "frame after that which shows it well"
+        )
+    few = max(3, len(seen) // 10)
+    for part, where in ((slice(0, few), "first"), (slice(-few, None), "last")):
+        if expected[part].any() and float(worth[part][expected[part]].mean()) < LEAST_AT_ENDS:
+            raise Rejected(
+                f"{name}: lost on the {where} frames, though nothing seems to hide it there; give a box or "
+                f"points on one of the {where} frames"
+            )
     return Verdict("segment", True, method, round(confidence, 3), better=BETTER)
