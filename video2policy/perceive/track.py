@@ -436,12 +436,8 @@ class Tracker:
             clear = self.clearest((first, last + 1), 1)[0] if rests_here else first
             low, tilt = self.stance(known[0], upright)
             stands = rests_here or (abs(low) < HELD[0] and tilt < HELD[1])
-            outline_here = self.outline_of(clear)
-            nodes.append(
-                Node(
-                    first, last, outline_here, upright if stands else None, REST_WEIGHT if rests_here else 1.0
-                )
-            )
+            weight = REST_WEIGHT if rests_here else 1.0
+            nodes.append(Node(first, last, self.outline_of(clear), stands, weight))
             guesses.append(known[0])
         if len(nodes) < 2:
             return poses
@@ -449,6 +445,7 @@ class Tracker:
         problem = Problem(
             self.camera,
             self.hull,
+            upright,
             nodes,
             np.array([node.first <= frame <= node.last for node in nodes]),
             np.array([self.sigmas(node.outline) for node in nodes]) * [1.0, 0.5],
