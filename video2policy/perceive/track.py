@@ -79,7 +79,7 @@ HELD = (0.002, 3.0)
 """Metres and degrees from standing, within which a frame's pose was held to the table."""
 
 REST_FRAMES = 6
-REST_WEIGHT = 3.0
+REST_WEIGHT = 1.0
 """So many frames settle the pose of a rest, and its outline counts so much more than another's."""
 
 
@@ -448,7 +448,7 @@ class Tracker:
             upright,
             nodes,
             np.array([node.first <= frame <= node.last for node in nodes]),
-            np.array([self.sigmas(node.outline) for node in nodes]) * [1.0, 0.5],
+            np.array([self.sigmas(node.outline) for node in nodes]),
             self.tracks(frames, nodes, guess),
             TABLE_SIGMA,
             TILT_SIGMA,
