@@ -68,9 +68,9 @@ def features(poses: np.ndarray, reach: int) -> Tracks:
 def problem(poses: np.ndarray, tracks: Tracks, outlines: list[Outline | None]) -> Problem:
     n = len(poses)
     nodes = [
-        Node(0, 4, outlines[0], True, 3.0),
+        Node(0, 4, outlines[0], True),
         *(Node(4 + k, 4 + k, outlines[k], False) for k in range(1, n - 1)),
-        Node(n + 3, n + 6, outlines[-1], True, 3.0),
+        Node(n + 3, n + 6, outlines[-1], True),
     ]
     fixed = np.arange(n) == 0
     upright = VIEW.rotation @ poses[0][:3, :3]

@@ -67,15 +67,12 @@ class Tracks:
 
 @dataclass(frozen=True)
 class Node:
-    """One pose to be found, of frames `first` to `last`: its `outline`, whether it `stands` on the table, and
-    how much the outline counts.
-    """
+    """One pose to be found, of frames `first` to `last`; its `outline`; whether it `stands` on the table."""
 
     first: int
     last: int
     outline: Outline | None
     stands: bool
-    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -222,15 +219,13 @@ def _feature_terms(terms: _Terms, problem: Problem, rotation: Array, place: Arra
 
 
 def _outline_terms(terms: _Terms, problem: Problem, rotation: Array, place: Array) -> None:
-    known = [
-        (k, item.outline, item.weight) for k, item in enumerate(problem.nodes) if item.outline is not None
-    ]
+    known = [(k, item.outline) for k, item in enumerate(problem.nodes) if item.outline is not None]
     if not known:
         return
-    index = np.array([k for k, _, _ in known])
+    index = np.array([k for k, _ in known])
     along = known[0][1].along
-    reach = np.stack([item.reach for _, item, _ in known])
-    free = np.stack([item.free for _, item, _ in known]) * np.array([w for _, _, w in known])[:, None]
+    reach = np.stack([item.reach for _, item in known])
+    free = np.stack([item.free for _, item in known]).astype(float)
     sigma = problem.sigmas[index, 1][:, None]
     K = problem.camera.K
 
