@@ -5,11 +5,32 @@ import pytest
 
 from scripts import depth as depth_script
 from tests.perceive.conftest import Perceived
-from video2policy.camera import PHOTO_UNCERTAINTY, Camera, rotation_from_pitch
+from video2policy import mesh as meshes
+from video2policy import pose
+from video2policy.camera import PHOTO_UNCERTAINTY, Camera, intrinsics, rotation_from_pitch
 from video2policy.mask import save_masks
-from video2policy.perceive.contact import Contact, Run, drop_of, expansion, motion, still_runs
-from video2policy.perceive.depth import FIRST_DISTANCE, METHOD, View, depth_images, find_view, object_depth
-from video2policy.perceive.pitch import find_pitch, segments
+from video2policy.mesh import Solid
+from video2policy.perceive.contact import (
+    Contact,
+    Motion,
+    Run,
+    contact_from,
+    drop_of,
+    expansion,
+    motion,
+    still_runs,
+)
+from video2policy.perceive.depth import (
+    FIRST_DISTANCE,
+    METHOD,
+    View,
+    box_cells,
+    depth_images,
+    find_view,
+    object_depth,
+    relief,
+)
+from video2policy.perceive.pitch import find_pitch, rotation_from, segments
 from video2policy.perceive.verdict import Rejected
 
 
@@ -155,6 +176,44 @@ def test_given_lens_is_scaled_with_the_frames(lifted: Perceived):
     )
     assert view.camera.K[0, 0] == 320 and view.camera.pitch == pytest.approx(25)
     assert view.method.startswith(METHOD) and "given focal length" in view.method
+
+
+def test_a_rolled_camera_sees_the_level_sink_to_its_left(lifted: Perceived):
+    """Clockwise seen from behind it, as in the rendered suite's truth."""
+    rotation = rotation_from(30, 10)
+    np.testing.assert_allclose(rotation.T @ rotation, np.eye(3), atol=1e-12)
+    assert Camera(np.eye(3), 4, 4, rotation, 1.0).pitch == pytest.approx(30)
+    left = rotation.T @ [0, 1.0, 0]  # the world's y axis points to the image's left
+    assert left[0] < 0 < left[1] and np.degrees(np.arctan2(left[1], -left[0])) == pytest.approx(10)
+    np.testing.assert_array_equal(rotation_from(30), rotation_from_pitch(30))
+    seen = {"red_box": lifted.masks["red_box"][:8]}
+    given = {"fov": 42.0, "pitch": 30.0, "roll": 4.0}
+    view = find_view(lifted.images[:8], seen, {"red_box": "red box"}, given)
+    np.testing.assert_allclose(view.camera.rotation, rotation_from(30, 4))
+    again = Camera.from_json(view.camera.to_json())
+    np.testing.assert_allclose(again.rotation, view.camera.rotation)
+
+
+def test_the_inside_of_a_cup_is_as_far_as_its_far_wall():
+    camera = Camera(intrinsics(640, 480, fov=45)[0], 640, 480, rotation_from_pitch(40), 0.4)
+    solid = Solid("frustum", (0.07, 0.09, 0.08), "up")
+    place = camera.on_plane([[320, 260]])[0]
+    cup = camera.camera_from_table @ pose.transform(None, [place[0], place[1], 0.04])
+    mask = meshes.silhouette(solid.mesh(), camera.K, cup, camera.shape)
+    masks = np.stack([mask] * 4)
+    rows, columns = np.nonzero(mask)
+    points, _, hit = meshes.cast(solid.mesh(), camera.K, cup, np.column_stack([columns, rows]) + 0.5)
+    still = Motion(np.zeros((4, 2)), np.zeros(4))
+    contact = contact_from(masks, still, camera.K, camera.rotation)
+    shares = relief(camera, contact, masks, np.zeros_like(masks), "white cup")
+    assert shares is not None
+    across, along = box_cells(mask)
+    foot = pose.apply(camera.camera_from_table, camera.on_plane(contact.table_runs[0].bottom))[0, 2]
+    true = pose.apply(cup, points)[:, 2]
+    error = np.abs(foot * shares[along, across] / true - 1)[hit]
+    assert np.percentile(error, 90) < 0.04
+    closed = relief(camera, contact, masks, np.zeros_like(masks), "white candle")
+    assert (np.abs(foot * closed[along, across] / true - 1)[hit] > 0.04).mean() > 0.15, "a lid is nearer"
 
 
 def test_a_clip_without_objects_is_rejected(lifted: Perceived):

@@ -19,7 +19,7 @@ from video2policy.perceive.reconstruct import (
     solid_from_json,
 )
 from video2policy.perceive.silhouette import opened, outline
-from video2policy.perceive.solid import Fit, Sides, choose, fit_solid, named_kind
+from video2policy.perceive.solid import Fit, Sides, bevelled, choose, fit_solid, named_kind, thin_of
 from video2policy.perceive.verdict import Rejected
 
 
@@ -84,6 +84,50 @@ def test_a_side_that_one_view_leaves_open_is_taken_as_usual():
     cube = fit_solid("box", outline(mask), mask, view, sides=Sides.of("cube"))
     assert cube is not None
     np.testing.assert_allclose(cube.solid.size, [0.08] * 3, rtol=0.1)
+
+
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(st.floats(20, 45), st.floats(-80, 80), st.permutations([0.02, 0.045, 0.16]))
+def test_a_box_of_known_sides_is_as_far_and_as_turned_as_it_is(pitch, yaw, sides):
+    """Thin and seen from anywhere; one view alone takes it for thicker. Which side is up is found, too."""
+    view = camera(pitch)
+    point = in_view(view)
+    mask = seen_mask(Solid("box", (0.16, 0.045, 0.02)), view, point[0], point[1], yaw)
+    fit = fit_solid("box", outline(mask), mask, view, sides=Sides.of("thing", sides))
+    assert fit is not None and fit.iou > 0.93
+    np.testing.assert_allclose(np.sort(fit.solid.size), [0.02, 0.045, 0.16], rtol=0.06)
+    assert fit.solid.size[2] == pytest.approx(0.02, rel=0.06)
+    assert np.linalg.norm(fit.table_from_object[:2, 3] - point[:2]) < 0.012
+
+
+def test_what_is_known_of_sides_comes_from_the_sheet_before_the_name():
+    assert Sides.of("red remote").lengths == (0.022, 0.045, 0.18) and not Sides.of("remote").any_up
+    given = Sides.of("remote", [0.2, 0.02, 0.05])
+    assert given.lengths == (0.02, 0.05, 0.2) and given.any_up
+    assert Sides.of("thing") is None and Sides.of("remote", [0.2]) == Sides.of("remote")
+    with pytest.raises(ValueError, match="impossible"):
+        Sides.of("thing", [0.1, 0.1, 0.0])
+
+
+def test_kinds_that_known_sides_rule_out_are_not_tried():
+    assert not Sides.of("fork").allows("frustum", "box"), "lies on its side"
+    flat = Sides.of("thing", [0.04, 0.058, 0.058])
+    assert flat.allows("frustum", None) and not flat.allows("sphere", "sphere")
+    mug = Sides.of("mug", [0.082, 0.11, 0.095])
+    assert mug.allows("frustum", "frustum") and not mug.allows("frustum", None)
+    assert (0.082, 0.095) in mug.rounds(), "the handle widens it"
+    assert Sides.of("thing", [0.04, 0.041, 0.042]).allows("sphere", None)
+    assert thin_of("box", Sides.of("fork")) == 0 and thin_of("box", None) > 0
+
+
+def test_rounded_edges_are_told_from_a_smaller_box():
+    view, solid = camera(35), Solid("box", (0.06, 0.09, 0.035))
+    point = in_view(view)
+    place = pose.transform(pose.rotation_about([0, 0, 1], 25), [*point[:2], 0.0175])
+    mask = meshes.hull_silhouette(bevelled(solid, 0.01), view.K, view.camera_from_table @ place, view.shape)
+    fit = fit_solid("box", outline(mask), mask, view, sides=Sides.of("soap", [0.06, 0.09, 0.035]))
+    assert max(fit.solid.size) == pytest.approx(0.09, rel=0.02)
+    assert fit.bevel == pytest.approx(0.01, abs=0.004)
 
 
 def test_rendered_objects_get_the_right_shape_place_and_size(lifted: Perceived, covered: Perceived):

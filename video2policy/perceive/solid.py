@@ -24,8 +24,12 @@ Mask = NDArray[np.bool_]
 THIN: dict[Kind, float] = {"box": 0.07, "frustum": 0.14, "sphere": 0.14}
 """Parts thinner than this share of an object's diameter are left out when it is fitted: handles, shadows."""
 
-MAX_BEVEL = 0.45
-"""Edges may be rounded by this share of the shortest length; unseen, that would make a can 5% too low."""
+MAX_BEVEL = 0.25
+KNOWN_BEVEL = 0.45
+"""Edges may be rounded by this share of the shortest length, by the second where the sides are given.
+
+Unseen, that would make a can 5% too low.
+"""
 
 STARTS: dict[Kind, tuple[tuple[float, ...], ...]] = {
     "box": ((0.0, 0.0, 0.0),),
@@ -200,10 +204,11 @@ def bevelled(solid: Solid, bevel: float) -> Array:
     return solid.corners()
 
 
-def _place(kind: Kind, values: Array, base: float) -> tuple[Solid, Array, Array]:
+def _place(kind: Kind, values: Array, base: float, roundest: float = MAX_BEVEL) -> tuple[Solid, Array, Array]:
     """Solid, table_from_object and outline points for the vector of unknowns that `fit_solid` varies.
 
-    Unknowns: x, y, yaw, a value that grows with the bevel, logarithms of the lengths.
+    Unknowns: x, y, yaw, a value that grows with the bevel, logarithms of the lengths. `roundest` is the most
+    that the bevel may be, as a share of the shortest length.
     """
     x, y = values[:2]
     lengths = np.exp(values[4:])
@@ -215,12 +220,12 @@ def _place(kind: Kind, values: Array, base: float) -> tuple[Solid, Array, Array]
         solid = Solid("sphere", (float(lengths[0]),) * 3)
     turn = pose.rotation_about([0, 0, 1], float(np.degrees(values[2])))
     place = pose.transform(turn, [x, y, base + solid.extents[2] / 2])
-    return solid, place, pose.apply(place, bevelled(solid, _bevel(values)))
+    return solid, place, pose.apply(place, bevelled(solid, _bevel(values, roundest)))
 
 
-def _bevel(values: Array) -> float:
+def _bevel(values: Array, roundest: float) -> float:
     """The bevel, a length, of that vector of unknowns."""
-    return float(MAX_BEVEL * np.exp(values[4:]).min() / (1 + np.exp(-np.clip(values[3], -50, 50))))
+    return float(roundest * np.exp(values[4:]).min() / (1 + np.exp(-np.clip(values[3], -50, 50))))
 
 
 def fit_solid(
@@ -241,9 +246,10 @@ def fit_solid(
     width = float(wide * depth / camera.K[0, 0])
     forward = camera.rotation[:2, 2] / max(float(np.linalg.norm(camera.rotation[:2, 2])), 1e-9)
     free = seen.free if seen.free.sum() >= 12 else np.ones_like(seen.free)
+    roundest = KNOWN_BEVEL if sides is not None and sides.any_up else MAX_BEVEL
 
     def errors(values: Array, known: Array | None) -> Array:
-        pixels = camera.project(_place(kind, values, base)[2])
+        pixels = camera.project(_place(kind, values, base, roundest)[2])
         prior = _prior(kind, values[4:], sides, known)
         if not np.isfinite(pixels).all():
             return np.full(int(free.sum()) + len(prior) + 1, 10.0)
@@ -283,9 +289,11 @@ def fit_solid(
             values[4], values[5] = values[5], values[4]
     else:
         values[2] = 0.0
-    solid, table_from_object, points = _place(kind, values, base)
+    solid, table_from_object, points = _place(kind, values, base, roundest)
     drawn = meshes.hull_silhouette(points, camera.K, camera.camera_from_table, mask.shape)
-    return Fit(solid, table_from_object, iou(drawn, mask), float(best.cost) / SIGMA**2, _bevel(values))
+    return Fit(
+        solid, table_from_object, iou(drawn, mask), float(best.cost) / SIGMA**2, _bevel(values, roundest)
+    )
 
 
 def _starts(kind: Kind, sides: Sides | None) -> list[tuple[float, Array, Array | None]]:

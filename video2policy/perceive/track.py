@@ -79,8 +79,7 @@ HELD = (0.002, 3.0)
 """Metres and degrees from standing, within which a frame's pose was held to the table."""
 
 REST_FRAMES = 6
-REST_WEIGHT = 3.0
-"""So many frames settle the pose of a rest, and its outline counts so much more than another's."""
+"""So many frames settle the pose of a rest."""
 
 
 @dataclass
@@ -436,12 +435,7 @@ class Tracker:
             clear = self.clearest((first, last + 1), 1)[0] if rests_here else first
             low, tilt = self.stance(known[0], upright)
             stands = rests_here or (abs(low) < HELD[0] and tilt < HELD[1])
-            outline_here = self.outline_of(clear)
-            nodes.append(
-                Node(
-                    first, last, outline_here, upright if stands else None, REST_WEIGHT if rests_here else 1.0
-                )
-            )
+            nodes.append(Node(first, last, self.outline_of(clear), stands))
             guesses.append(known[0])
         if len(nodes) < 2:
             return poses
@@ -449,9 +443,10 @@ class Tracker:
         problem = Problem(
             self.camera,
             self.hull,
+            upright,
             nodes,
             np.array([node.first <= frame <= node.last for node in nodes]),
-            np.array([self.sigmas(node.outline) for node in nodes]) * [1.0, 0.5],
+            np.array([self.sigmas(node.outline) for node in nodes]),
             self.tracks(frames, nodes, guess),
             TABLE_SIGMA,
             TILT_SIGMA,

@@ -22,14 +22,21 @@ from video2policy.perceive.silhouette import Outline
 Array = NDArray[np.float64]
 Index = NDArray[np.int_]
 
-BEND_SIGMA = 0.008
-"""Metres by which the step from frame to frame changes: about 3 m/s2 at 12 frames a second."""
+BEND_SIGMA = 0.01
+BEND_WEIGHT = 6.0
+"""Metres by which the step from frame to frame changes, about 1.4 m/s2 at 12 frames a second, and how much
+that counts: where hands hide the outline's ends, distances jump.
+"""
 
 TURN_SIGMA = 0.2
 """Radians per frame."""
 
 SINK_SIGMA = 0.003
 """Metres by which something may seem to be below the table."""
+
+LEAN = 0.1
+LEAN_WEIGHT = 6.0
+"""Radians by which something carried leans, and how much that counts: a distance may be taken for a tilt."""
 
 ROUNDS = 15
 STEP = 1e-6
@@ -60,21 +67,18 @@ class Tracks:
 
 @dataclass(frozen=True)
 class Node:
-    """One pose to be found, of frames `first` to `last`; its `outline`, and how much that counts.
-
-    `upright` (3, 3) is the table_from_object rotation of standing; None if it need not stand.
-    """
+    """One pose to be found, of frames `first` to `last`; its `outline`; whether it `stands` on the table."""
 
     first: int
     last: int
     outline: Outline | None
-    upright: Array | None
-    weight: float = 1.0
+    stands: bool
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is known of a trajectory. `hull` (h, 3): the object's extreme points, metres, object frame.
+    """What is known of a trajectory. `hull` (h, 3): the object's extreme points, metres, object frame;
+    `upright` (3, 3): how it stands, table_from_object.
 
     `fixed` (n,): poses that are not to change.
     `sigmas` (n, 2): usual errors of features and of outlines, pixels. `table_sigma` in metres, `tilt_sigma`
@@ -83,6 +87,7 @@ class Problem:
 
     camera: Camera
     hull: Array
+    upright: Array
     nodes: list[Node]
     fixed: NDArray[np.bool_]
     sigmas: Array
@@ -214,15 +219,13 @@ def _feature_terms(terms: _Terms, problem: Problem, rotation: Array, place: Arra
 
 
 def _outline_terms(terms: _Terms, problem: Problem, rotation: Array, place: Array) -> None:
-    known = [
-        (k, item.outline, item.weight) for k, item in enumerate(problem.nodes) if item.outline is not None
-    ]
+    known = [(k, item.outline) for k, item in enumerate(problem.nodes) if item.outline is not None]
     if not known:
         return
-    index = np.array([k for k, _, _ in known])
+    index = np.array([k for k, _ in known])
     along = known[0][1].along
-    reach = np.stack([item.reach for _, item, _ in known])
-    free = np.stack([item.free for _, item, _ in known]) * np.array([w for _, _, w in known])[:, None]
+    reach = np.stack([item.reach for _, item in known])
+    free = np.stack([item.free for _, item in known]).astype(float)
     sigma = problem.sigmas[index, 1][:, None]
     K = problem.camera.K
 
@@ -244,19 +247,27 @@ def _outline_terms(terms: _Terms, problem: Problem, rotation: Array, place: Arra
 def _table_terms(terms: _Terms, problem: Problem, rotation: Array, place: Array) -> None:
     camera = problem.camera
     up = camera.rotation[2]
-    stands = np.array([item.upright is not None for item in problem.nodes])
-    level = np.stack([np.eye(3)[2] if n.upright is None else n.upright[2] for n in problem.nodes])
+    stands = np.array([item.stands for item in problem.nodes])
+    level = problem.upright[2]
 
     def errors(turn: Array, at: Array) -> Array:
         low = (problem.hull @ (turn.transpose(0, 2, 1) @ up).T).min(axis=0) + at @ up + camera.altitude
         height = np.where(stands, low / problem.table_sigma, np.minimum(low, 0) / SINK_SIGMA)
-        tilt = np.where(stands[:, None], (turn.transpose(0, 2, 1) @ up - level) / problem.tilt_sigma, 0.0)
+        tilt = (turn.transpose(0, 2, 1) @ up - level) / np.where(stands, problem.tilt_sigma, LEAN)[:, None]
         return np.column_stack([height, tilt])
 
     residual = errors(rotation, place)
     derivative = np.stack([(errors(*m) - residual) / STEP for m in _moves(rotation, place)], axis=-1)
-    terms.add(residual, np.ones(len(residual)), [(np.arange(len(place)), derivative)])
-    terms.cost += float((residual**2).sum())
+    every = np.arange(len(place))
+    terms.add(residual[:, :1], np.ones(len(place)), [(every, derivative[:, :1])])
+    square = (residual[:, 1:] ** 2).sum(axis=1)
+    # What is carried is mostly held as it stood; what leans much may lean as it likes.
+    terms.add(
+        residual[:, 1:], np.where(stands, 1.0, LEAN_WEIGHT / (1 + square)), [(every, derivative[:, 1:])]
+    )
+    terms.cost += float(
+        (residual[:, 0] ** 2).sum() + np.where(stands, square, LEAN_WEIGHT * np.log1p(square)).sum()
+    )
 
 
 def _motion_terms(terms: _Terms, problem: Problem, rotation: Array, place: Array) -> None:
@@ -278,7 +289,7 @@ def _motion_terms(terms: _Terms, problem: Problem, rotation: Array, place: Array
         derivative[:, :, 3:] = np.eye(3) / BEND_SIGMA
         terms.add(
             bend,
-            1 / (1 + square),
+            BEND_WEIGHT / (1 + square),
             [(middle - 1, derivative), (middle, -2 * derivative), (middle + 1, derivative)],
         )
-        terms.cost += float(np.log1p(square).sum())
+        terms.cost += BEND_WEIGHT * float(np.log1p(square).sum())
