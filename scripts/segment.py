@@ -36,11 +36,12 @@ def main(
 ) -> Verdict:
     chosen = Backend.from_param(backend)
     images = list(Frames(frames)) if chosen.embedded and not given else Frames(frames)
+    clip = json.loads(clip_json.read_text())
     objects = [Prompt.from_json(entry) for entry in json.loads(objects_json.read_text())["objects"]]
     own = next(prompts for prompts in objects if prompts[0].name == obj)
     others = [prompts[0] for prompts in objects if prompts is not own]
     if given:
-        drawn = given_masks(given[0], json.loads(clip_json.read_text()))
+        drawn = given_masks(given[0], clip)
         score = np.asarray(drawn.any(axis=(1, 2)), np.float32)
         result, method = Segmentation(drawn, score), "masks of the sheet"
     else:
@@ -52,7 +53,7 @@ def main(
         result = joined(found, [prompt.frame for prompt in own])
     save_masks(masks, result.masks, result.score)
     write_image(overlay, mask_sheet(images, result.masks, result.score))
-    judged = verdict(obj, result, method)
+    judged = verdict(obj, result, method, clip["source_index"])
     judged = judged if method == METHOD else replace(judged, better=None)
     seen = int(result.masks.any(axis=(1, 2)).sum())
     log.info("%s seen on %d of %d frames, score %.2f", obj, seen, len(images), judged.confidence)

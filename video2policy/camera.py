@@ -70,12 +70,18 @@ def intrinsics(
     return np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1.0]]), method, sigma
 
 
-def rotation_from_pitch(pitch: float) -> Array:
-    """world_from_camera rotation (3x3) of a camera without roll that looks along +x, `pitch` degrees down."""
-    angle = np.radians(pitch)
-    forward = np.array([np.cos(angle), 0.0, -np.sin(angle)])
+def rotation_from_pitch(pitch: float, roll: float = 0.0) -> Array:
+    """world_from_camera rotation (3x3) of a camera that looks along +x, `pitch` degrees down.
+
+    It is then turned about its line of sight: positive `roll` (degrees) is clockwise seen from behind it, so
+    that what is level sinks to its left.
+    """
+    down, turn = np.radians(pitch), np.radians(roll)
+    forward = np.array([np.cos(down), 0.0, -np.sin(down)])
     right = np.array([0.0, -1.0, 0.0])
-    return np.stack([right, np.cross(forward, right), forward], axis=1)
+    level = np.stack([right, np.cross(forward, right), forward], axis=1)
+    rolled = np.array([[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1.0]])
+    return np.asarray(level @ rolled)
 
 
 @dataclass(frozen=True)

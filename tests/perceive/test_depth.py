@@ -30,7 +30,7 @@ from video2policy.perceive.depth import (
     object_depth,
     relief,
 )
-from video2policy.perceive.pitch import find_pitch, rotation_from, segments
+from video2policy.perceive.pitch import find_pitch, segments
 from video2policy.perceive.verdict import Rejected
 
 
@@ -180,16 +180,15 @@ def test_given_lens_is_scaled_with_the_frames(lifted: Perceived):
 
 def test_a_rolled_camera_sees_the_level_sink_to_its_left(lifted: Perceived):
     """Clockwise seen from behind it, as in the rendered suite's truth."""
-    rotation = rotation_from(30, 10)
+    rotation = rotation_from_pitch(30, 10)
     np.testing.assert_allclose(rotation.T @ rotation, np.eye(3), atol=1e-12)
     assert Camera(np.eye(3), 4, 4, rotation, 1.0).pitch == pytest.approx(30)
     left = rotation.T @ [0, 1.0, 0]  # the world's y axis points to the image's left
     assert left[0] < 0 < left[1] and np.degrees(np.arctan2(left[1], -left[0])) == pytest.approx(10)
-    np.testing.assert_array_equal(rotation_from(30), rotation_from_pitch(30))
     seen = {"red_box": lifted.masks["red_box"][:8]}
     given = {"fov": 42.0, "pitch": 30.0, "roll": 4.0}
     view = find_view(lifted.images[:8], seen, {"red_box": "red box"}, given)
-    np.testing.assert_allclose(view.camera.rotation, rotation_from(30, 4))
+    np.testing.assert_allclose(view.camera.rotation, rotation_from_pitch(30, 4))
     again = Camera.from_json(view.camera.to_json())
     np.testing.assert_allclose(again.rotation, view.camera.rotation)
 

@@ -58,7 +58,7 @@ def result(share: float, seen: float, score: float = 0.9, end: float | None = No
     masks[: round(20 * seen), : round(40 * share)] = True
     scores = np.full(20, score, np.float32)
     scores[-3:] = score if end is None else end
-    return Segmentation(masks, scores)
+    return Segmentation(masks, scores, np.zeros(20, bool))
 
 
 def not_found(frames: slice) -> Segmentation:
@@ -77,17 +77,17 @@ def not_found(frames: slice) -> Segmentation:
         (result(0.1, 0.1), "lost on 90% of the frames"),
         (
             result(0.1, 1, score=0.3),
-            "likelier wrong than right on 100% of the frames, first at 0% of the clip",
+            "likelier wrong than right on 20 of the 20 frames .* first on frame 100",
         ),
-        (result(0.1, 1, end=0.1), "lost on the last frames"),
-        (not_found(slice(4, 12)), "likelier wrong than right on 40% of the frames, first at 20% of the clip"),
-        (not_found(slice(0, 3)), "lost on the first frames"),
-        (not_found(slice(-3, None)), "lost on the last frames"),
+        (result(0.1, 1, end=0.1), "lost on the frames 117 to 119"),
+        (not_found(slice(4, 12)), "on 8 of the 20 frames that should show it, first on frame 104"),
+        (not_found(slice(0, 3)), "lost on the frames 100 to 102"),
+        (not_found(slice(-3, None)), "lost on the frames 117 to 119"),
     ],
 )
 def test_unusable_masks_are_refused(found: Segmentation, why: str) -> None:
     with pytest.raises(Rejected, match=why):
-        verdict("cup", found, "test")
+        verdict("cup", found, "test", range(100, 120))
 
 
 def test_every_frame_is_that_of_the_nearest_prompt() -> None:
@@ -113,8 +113,13 @@ def test_what_something_hides_is_not_refused() -> None:
     assert verdict("ball", hidden, "test").confidence == pytest.approx(0.9)
 
 
+def test_scores_that_are_no_probabilities_refuse_nothing() -> None:
+    assert verdict("cup", result(0.1, 1, score=0.3)._replace(missing=None), "another").passed
+
+
 def test_script(rendered_clip: RenderedClip, tmp_path: Path) -> None:
-    extract(rendered_clip.path, tmp_path / "frames", max_frames=24)
+    clip, _ = extract(rendered_clip.path, tmp_path / "frames", max_frames=24)
+    (tmp_path / "clip.json").write_text(json.dumps(clip))
     box = list(rendered_clip.first_box("red_box"))
     objects = {"objects": [{"name": "red_box", "frame": 0, "box": box, "points": []}]}
     (tmp_path / "objects.json").write_text(json.dumps(objects))

@@ -18,11 +18,11 @@ from scipy.ndimage import distance_transform_edt
 
 from video2policy import mesh as meshes
 from video2policy import pose
-from video2policy.camera import FOCAL_UNCERTAINTY, Camera, intrinsics
+from video2policy.camera import FOCAL_UNCERTAINTY, Camera, intrinsics, rotation_from_pitch
 from video2policy.mask import largest_component
 from video2policy.perceive.contact import MAX_GROWTH, Contact, Images, bottom_of, contact_from, motion
 from video2policy.perceive.foreground import in_front
-from video2policy.perceive.pitch import PRIOR_PITCH, find_focal, find_pitch, rotation_from
+from video2policy.perceive.pitch import PRIOR_PITCH, find_focal, find_pitch
 from video2policy.perceive.solid import choose, fits_of, usual_opening
 from video2policy.perceive.verdict import Rejected
 
@@ -126,11 +126,11 @@ def find_view(
     if "pitch" in given:
         pitch, tilt, sure, pitch_sigma = float(given["pitch"]), "given pitch", 1.0, 1.0
     else:
-        guess = rotation_from(PRIOR_PITCH, roll)
+        guess = rotation_from_pitch(PRIOR_PITCH, roll)
         contacts = {name: contact_from(item, moved[name], K, guess) for name, item in masks.items()}
         found = find_pitch(frames, masks, contacts, K, labels, roll)
         pitch, tilt, sure, pitch_sigma = found.pitch, found.method, found.confidence, found.sigma
-    rotation = rotation_from(pitch, roll)
+    rotation = rotation_from_pitch(pitch, roll)
     contacts = {name: contact_from(item, moved[name], K, rotation) for name, item in masks.items()}
     camera = Camera(K, width, height, rotation, altitude_for(contacts, K, rotation))
     still = np.mean([bool(contact.table_runs) for contact in contacts.values()])

@@ -17,11 +17,11 @@ import trimesh
 from numpy.typing import NDArray
 from skimage.measure import ransac
 
-from video2policy.camera import FOCAL_UNCERTAINTY, Camera, intrinsics
+from video2policy.camera import FOCAL_UNCERTAINTY, Camera, intrinsics, rotation_from_pitch
 from video2policy.mask import bounding_box
 from video2policy.perceive.contact import Contact, Images, contact_from, motion
 from video2policy.perceive.depth import View
-from video2policy.perceive.pitch import find_focal, rotation_from
+from video2policy.perceive.pitch import find_focal
 from video2policy.perceive.verdict import Rejected
 
 Array = NDArray[np.float64]
@@ -235,7 +235,7 @@ class MetricDepth:
         normal, altitude, share = fit_plane(around)
         rotation, tilt = rotation_over(normal), "plane through the points around the objects"
         if "pitch" in self.given:
-            rotation = rotation_from(self.given["pitch"], self.given.get("roll", 0.0))
+            rotation = rotation_from_pitch(self.given["pitch"], self.given.get("roll", 0.0))
             altitude, tilt = float(np.median(-around @ rotation[2])), "given pitch"
         height, width = self.usual.shape
         camera = Camera(self.K, width, height, rotation, altitude)

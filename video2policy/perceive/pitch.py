@@ -70,16 +70,6 @@ class Pitch:
         return float(np.clip(1 - self.sigma / 25, 0.3, 0.95))
 
 
-def rotation_from(pitch: float, roll: float = 0.0) -> Array:
-    """world_from_camera rotation (3x3), `pitch` degrees down, the camera then turned about its line of sight.
-
-    Positive `roll` (degrees) is clockwise seen from behind the camera: what is level sinks to its left.
-    """
-    angle = np.radians(roll)
-    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1.0]])
-    return rotation_from_pitch(pitch) @ turn
-
-
 def find_focal(frames: Images, K: Array, roll: float = 0.0) -> tuple[float, float]:
     """Factor on K's focal length that lines and prior agree on, and its relative standard deviation.
 
@@ -168,7 +158,7 @@ def line_evidence(lines: Array, K: Array, pitches: Array = GRID, roll: float = 0
     headings = np.radians(np.arange(0.0, 90.0, 3.0))
     best = np.zeros(len(pitches))
     for k, pitch in enumerate(pitches):
-        camera_from_world = rotation_from(float(pitch), roll).T
+        camera_from_world = rotation_from_pitch(float(pitch), roll).T
         vertical = _agreement(camera_from_world @ [0, 0, 1.0], K, middle, unit)
         along = np.stack([np.cos(headings), np.sin(headings), np.zeros_like(headings)])
         across = np.stack([-np.sin(headings), np.cos(headings), np.zeros_like(headings)])
@@ -222,7 +212,9 @@ def outline_evidence(
                 continue
             row = []
             for pitch in COARSE:
-                camera = Camera(K, whole.shape[1], whole.shape[0], rotation_from(float(pitch), roll), 1.0)
+                camera = Camera(
+                    K, whole.shape[1], whole.shape[0], rotation_from_pitch(float(pitch), roll), 1.0
+                )
                 fit = fit_solid(option, seen, mask, camera, sides=Sides.of(labels[name]))
                 row.append(np.inf if fit is None else fit.cost)
             costs.append(row)

@@ -108,8 +108,12 @@ def hand_at(footage: Footage, prompt: Prompt) -> Mask:
     return np.asarray(reaching[labels], bool)
 
 
-def verdict(name: str, result: Segmentation, method: str) -> Verdict:
-    """The gate: raises Rejected if the object is not seen well enough to be worked with."""
+def verdict(name: str, result: Segmentation, method: str, numbers: Sequence[int] | None = None) -> Verdict:
+    """The gate: raises Rejected if the object is not seen well enough to be worked with.
+
+    ``numbers``: of the frames in the user's clip, for what is said of them. Only scores of results that know
+    what is missing are probabilities, and judged.
+    """
     share = result.masks.mean(axis=(1, 2))
     seen = share > 0
     if not seen.any():
@@ -123,23 +127,29 @@ def verdict(name: str, result: Segmentation, method: str) -> Verdict:
         raise Rejected(
             f"{name}: lost on {1 - seen.mean():.0%} of the frames; give a box on a frame that shows it well"
         )
-    expected = seen if result.missing is None else seen | result.missing
+    if result.missing is None:
+        confidence = float(result.score[seen].mean() * seen.mean() ** 0.5)
+        return Verdict("segment", True, method, round(confidence, 3), better=BETTER)
+    expected = seen | result.missing
     # What little is seen of an object that something hides cannot be sure, and matters as little.
     weight = np.where(seen, np.minimum(1.0, share / np.median(share[seen])), 1.0)
     worth = 1 - weight * (1 - result.score)
     confidence = float(worth[expected].mean())
+    where = list(numbers or range(len(seen)))
     if confidence < LEAST_TRUST:
-        doubted = expected & (result.score < 0.5)
+        doubted = np.flatnonzero(expected & (worth < 0.5))
+        first = where[int(doubted[0] if len(doubted) else np.argmin(np.where(expected, worth, 1)))]
         raise Rejected(
-            f"{name}: its mask is likelier wrong than right on {doubted.sum() / expected.sum():.0%} of the "
-            f"frames, first at {np.argmax(doubted) / len(seen):.0%} of the clip; give a box or points on a "
-            "frame after that which shows it well"
+            f"{name}: its mask is likelier wrong than right on {len(doubted)} of the {expected.sum()} frames "
+            f"that should show it, first on frame {first}; give another box after that, on a frame that shows "
+            "it well"
         )
     few = max(3, len(seen) // 10)
-    for part, where in ((slice(0, few), "first"), (slice(-few, None), "last")):
+    for part in (slice(0, few), slice(-few, None)):
         if expected[part].any() and float(worth[part][expected[part]].mean()) < LEAST_AT_ENDS:
+            ends = where[part]
             raise Rejected(
-                f"{name}: lost on the {where} frames, though nothing seems to hide it there; give a box or "
-                f"points on one of the {where} frames"
+                f"{name}: lost on the frames {ends[0]} to {ends[-1]}, though nothing seems to hide it there; "
+                "give another box on one of them"
             )
     return Verdict("segment", True, method, round(confidence, 3), better=BETTER)
