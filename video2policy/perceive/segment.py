@@ -141,8 +141,8 @@ def verdict(name: str, result: Segmentation, method: str, numbers: Sequence[int]
         first = where[int(doubted[0] if len(doubted) else np.argmin(np.where(expected, worth, 1)))]
         raise Rejected(
             f"{name}: its mask is likelier wrong than right on {len(doubted)} of the {expected.sum()} frames "
-            f"that should show it, first on frame {first}; give another box after that, on a frame that shows "
-            "it well"
+            f"that should show it, first on frame {first}; give another box after that, on a frame that "
+            "shows it well"
         )
     few = max(3, len(seen) // 10)
     for part in (slice(0, few), slice(-few, None)):
