@@ -21,7 +21,6 @@ CHANGED = 25.0
 SHADOW = 0.15
 """A shadow darkens all colours by factors that differ by less than this."""
 
-
 THICK = 5
 """Pixels; what is thinner is no hand but the blurred rim of an object or of its shadow."""
 

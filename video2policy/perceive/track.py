@@ -1,7 +1,8 @@
 """6D tracking of a known mesh: features, outline and table in one small least-squares problem per frame.
 
-From the reference frame both ways. Features (KLT, checked forwards and backwards) carry rotation, the mask's
-outline carries place and distance and stops drift, and an object that stands on the table is held to it.
+From the reference frame both ways, then all frames together (perceive/trajectory.py). Features (KLT, checked
+forwards and backwards) carry rotation, the mask's outline carries place and distance and stops drift, and an
+object that stands on the table is held to it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from video2policy.camera import Camera
 from video2policy.mask import contact_sheet, iou, largest_component
 from video2policy.perceive.contact import FLOW, MIN_AREA, Contact, Images, bottom_of, to_grey
 from video2policy.perceive.foreground import in_front
+from video2policy.perceive.morphology import enlarge
 from video2policy.perceive.reconstruct import solid_from_json
 from video2policy.perceive.silhouette import Outline, opened, outline, support
 from video2policy.perceive.solid import bevelled
@@ -70,7 +72,6 @@ SLIVER = 0.25
 NEAR_TABLE = 0.012
 MAX_TILT = 15.0
 """Metres and degrees: lower and more upright, it stands on the table if the image does not object."""
-
 
 WORSE = 0.25
 """By so much less confident, what all frames together say of one is not believed."""
@@ -592,12 +593,6 @@ def overlay(frames: Images, result: Tracked, camera: Camera, length: float, coun
     return contact_sheet(tiles, words)
 
 
-def enlarge(masks: Mask, size: tuple[int, int]) -> Mask:
-    """Masks (n, H, W) at another size (width, height), with smooth outlines."""
-    grown = [cv2.resize(m.astype(np.float32), size, interpolation=cv2.INTER_CUBIC) > 0.5 for m in masks]
-    return np.asarray(grown, dtype=bool)
-
-
 def track(
     frames: Images,
     masks: Mask,
@@ -621,7 +616,7 @@ def track(
             np.asarray(cv2.resize(frames[t], size, interpolation=cv2.INTER_CUBIC), np.uint8)
             for t in range(len(masks))
         ]
-        masks, others = enlarge(masks, size), enlarge(others, size)
+        masks, others = (np.stack([enlarge(mask, size) for mask in part]) for part in (masks, others))
         K = np.diag([size[0] / camera.width, size[1] / camera.height, 1.0]) @ camera.K
         camera = replace(camera, K=K, width=size[0], height=size[1])
     start = np.array(reconstruction["camera_from_object"], dtype=float)
