@@ -427,7 +427,7 @@ def _push(sign: float) -> Family:
         stricter=("steady",),
         components=(
             Component("line_up", 10.0, 5.0),
-            Component("push", 40.0, 8.0),
+            Component("push", 40.0, 4.0),
             Component("straight", 10.0, 5.0),
             Component("stand", 20.0),
             Component("calm", 3.0, 1.0, "linear"),
