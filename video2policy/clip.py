@@ -297,6 +297,11 @@ class CameraMotion:
         return float(np.linalg.norm(moved - corners, axis=1).mean() / self.diagonal)
 
 
+def spread(frames: int, count: int) -> NDArray[np.int_]:
+    """At most `count` frame numbers, evenly over a clip of so many frames, its first and last among them."""
+    return np.unique(np.linspace(0, frames - 1, count).round().astype(int))
+
+
 def is_cut(before: Image, after: Image) -> bool:
     """Whether most of the picture changes between two thumbnails, a change of brightness apart."""
     if before.shape != after.shape:

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from video2policy.clip import spread
+
 Mask = NDArray[np.bool_]
 Image = NDArray[np.uint8]
 
@@ -112,7 +114,7 @@ def contact_sheet(
 
 def mask_sheet(frames: Sequence[Image], masks: Mask, score: NDArray[np.float32], count: int = 8) -> Image:
     """Contours of the masks on ``count`` frames spread over the clip, with frame number and score."""
-    chosen = np.unique(np.linspace(0, len(masks) - 1, count).round().astype(int))
+    chosen = spread(len(masks), count)
     return contact_sheet(
         [draw_mask(frames[int(i)], masks[i]) for i in chosen], [f"{i}  score {score[i]:.2f}" for i in chosen]
     )

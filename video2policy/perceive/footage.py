@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from video2policy.clip import spread
 from video2policy.perceive.colour import is_skin, largest_channel, relit, to_lab
 from video2policy.perceive.morphology import disc
 from video2policy.perceive.plate import clean_plate
@@ -83,4 +84,4 @@ class Footage:
 
     def sample(self, count: int) -> list[int]:
         """Frame numbers spread over the clip."""
-        return [int(i) for i in np.unique(np.linspace(0, len(self) - 1, count).round())]
+        return [int(i) for i in spread(len(self), count)]

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from video2policy.clip import spread
 from video2policy.perceive.contact import Images
 
 Masks = NDArray[np.bool_]
@@ -23,11 +24,6 @@ SHADOW = 0.15
 
 THICK = 5
 """Pixels; what is thinner is no hand but the blurred rim of an object or of its shadow."""
-
-
-def spread(frames: int, count: int) -> NDArray[np.int_]:
-    """At most `count` frame numbers, evenly over a clip of so many frames."""
-    return np.unique(np.linspace(0, frames - 1, count).round().astype(int))
 
 
 def background(frames: Images, count: int = 9) -> Image:

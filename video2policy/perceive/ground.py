@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from video2policy.clip import spread
 from video2policy.mask import COLOURS, area, bounding_box
 from video2policy.perceive.candidates import (
     Candidate,
@@ -210,7 +211,7 @@ def propose(
 
 def sampled(count: int) -> list[int]:
     """Which of a clip's frames are looked at: 40 at most, from the first to the last."""
-    return [int(i) for i in np.unique(np.linspace(0, count - 1, 40).round())]
+    return [int(i) for i in spread(count, 40)]
 
 
 def wanted_names(labels: Mapping[str, str], handled: str, family: str) -> list[Wanted]:

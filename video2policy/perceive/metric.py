@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from skimage.measure import ransac
 
 from video2policy.camera import FOCAL_UNCERTAINTY, Camera, intrinsics, rotation_from_pitch
+from video2policy.clip import spread
 from video2policy.mask import bounding_box
 from video2policy.perceive.contact import Contact, Images, contact_from, motion
 from video2policy.perceive.depth import View
@@ -158,7 +159,7 @@ class MetricDepth:
     ) -> None:
         self.network, self.frames, self.masks, self.given = network, frames, masks, given
         count = len(next(iter(masks.values())))
-        self.samples = np.unique(np.linspace(0, count - 1, SAMPLES).round().astype(int)).tolist()
+        self.samples = spread(count, SAMPLES).tolist()
         self.K, self.lens, self.focal_sigma = self._lens(given, scale, metadata)
         self.still = {t: self._still(t) for t in self.samples}
         depths = {t: network.depth(frames[t], self.K) for t in self.samples}

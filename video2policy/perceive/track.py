@@ -20,6 +20,7 @@ from scipy.optimize import least_squares
 from video2policy import mesh as meshes
 from video2policy import pose
 from video2policy.camera import Camera
+from video2policy.clip import spread
 from video2policy.mask import contact_sheet, iou, largest_component
 from video2policy.perceive.contact import FLOW, MIN_AREA, Contact, Images, bottom_of, to_grey
 from video2policy.perceive.foreground import in_front
@@ -392,7 +393,7 @@ class Tracker:
         still = np.flatnonzero(self.standing[slice(*rest)]) + rest[0]
         area = self.masks[still].sum(axis=(1, 2))
         full = still[area >= 0.95 * np.percentile(area, 90)]
-        return [int(t) for t in full[np.unique(np.linspace(0, len(full) - 1, count).round().astype(int))]]
+        return [int(t) for t in full[spread(len(full), count)]]
 
     def settle(
         self, frames: Images, rest: tuple[int, int], guess: Array, upright: Array, known: bool
@@ -578,7 +579,7 @@ class Tracker:
 def overlay(frames: Images, result: Tracked, camera: Camera, length: float, count: int = 8) -> Image:
     """The object's axes (x red, y green, z blue, `length` metres) on `count` frames of the clip."""
     tiles, words = [], []
-    for t in np.unique(np.linspace(0, len(result.camera_from_object) - 1, count).round().astype(int)):
+    for t in spread(len(result.camera_from_object), count):
         image, matrix = frames[int(t)].copy(), result.camera_from_object[int(t)]
         if matrix is not None:
             ends = meshes.project(np.vstack([np.zeros(3), length * np.eye(3)]), camera.K, matrix)

@@ -11,8 +11,9 @@ from itertools import islice
 from pathlib import Path
 
 import av
-import numpy as np
 from PIL import Image, UnidentifiedImageError
+
+from video2policy.clip import spread
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def strip(paths: list[Path], count: int, height: int = 200) -> str | None:
     """`count` frames spread over the clip, side by side, from the first to the last."""
     if not paths:
         return None
-    places = np.unique(np.linspace(0, len(paths) - 1, count).round().astype(int))
+    places = spread(len(paths), count)
     tiles = []
     try:
         for place in places:
