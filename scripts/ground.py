@@ -4,7 +4,7 @@ import json
 import logging
 from typing import Any
 
-from scripts.stage import Failed, Input, Output, stage
+from scripts.stage import NO_INPUTS, Failed, Input, Output, stage
 from video2policy.clip import Frames
 from video2policy.mask import write_image
 from video2policy.perceive.backend import Backend
@@ -15,8 +15,6 @@ from video2policy.perceive.verdict import Verdict
 
 log = logging.getLogger("video2policy")
 
-NONE: list[Input] = []
-
 
 def main(
     frames: Input,
@@ -24,8 +22,8 @@ def main(
     objects_json: Output,
     overlay: Output,
     row: dict[str, Any],
-    weights: list[Input] = NONE,
-    given: list[Input] = NONE,
+    weights: list[Input] = NO_INPUTS,
+    given: list[Input] = NO_INPUTS,
     backend: dict[str, Any] | None = None,
 ) -> Verdict:
     method = Backend.from_param(backend)

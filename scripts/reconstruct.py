@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scripts.stage import Input, Output, stage
+from scripts.stage import NO_INPUTS, Input, Output, stage
 from video2policy import mesh as meshes
 from video2policy.clip import Frames
 from video2policy.mask import load_masks, write_image
@@ -22,9 +22,6 @@ from video2policy.perceive.verdict import Verdict
 log = logging.getLogger("video2policy")
 
 
-NONE: list[Input] = []
-
-
 def main(
     frames: Input,
     masks: list[Input],
@@ -36,7 +33,7 @@ def main(
     obj: str,
     row: dict[str, Any],
     sides: list[float] | None = None,
-    given: list[Input] = NONE,
+    given: list[Input] = NO_INPUTS,
     backend: dict[str, Any] | None = None,
 ) -> Verdict:
     chosen = Backend.from_param(backend)

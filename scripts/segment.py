@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scripts.stage import Input, Output, stage
+from scripts.stage import NO_INPUTS, Input, Output, stage
 from video2policy.clip import Frames
 from video2policy.mask import mask_sheet, save_masks, write_image
 from video2policy.perceive.backend import Backend
@@ -21,9 +21,6 @@ from video2policy.perceive.verdict import Verdict
 log = logging.getLogger("video2policy")
 
 
-NONE: list[Input] = []
-
-
 def main(
     frames: Input,
     clip_json: Input,
@@ -31,7 +28,7 @@ def main(
     masks: Output,
     overlay: Output,
     obj: str,
-    given: list[Input] = NONE,
+    given: list[Input] = NO_INPUTS,
     backend: dict[str, Any] | None = None,
 ) -> Verdict:
     chosen = Backend.from_param(backend)

@@ -40,6 +40,9 @@ log = logging.getLogger("video2policy")
 Input = NewType("Input", Path)
 Output = NewType("Output", Path)
 
+NO_INPUTS: list[Input] = []
+"""The default of inputs that a rule need not have."""
+
 
 class Failed(Exception):
     """A job that cannot give its result, in one sentence for the user."""

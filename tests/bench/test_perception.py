@@ -60,7 +60,7 @@ def test_the_truth_is_perfect(tmp_path: Path, rendered_pair: RenderedClip) -> No
     rows = measure(perfect(tmp_path, rendered_pair), rendered_pair.truth_path)
     assert [row.obj for row in rows] == list(rendered_pair.objects)
     for row in rows:
-        assert row.grounded == row.j == row.j_worst == row.d1 == 1.0
+        assert row.grounded == row.j == row.j_worst == row.d1 == row.d1_scaled == 1.0
         assert row.size < 1e-5 and row.chamfer < 0.02 and row.lost == 0
         assert row.track_static == 1.0 and row.placed == 1.0 and row.right
     assert np.nanmin([row.track_moving for row in rows]) == 1.0
@@ -71,7 +71,7 @@ def test_errors_show_where_they_are(tmp_path: Path, rendered_pair: RenderedClip)
     results = perfect(tmp_path, rendered_pair, size=1.3, shift=3, slip=0.1)
     row = measure(results, rendered_pair.truth_path)[0]
     assert row.size == pytest.approx(0.3, abs=1e-4) and row.longest == pytest.approx(0.3, abs=1e-4)
-    assert 0.5 < row.j < 0.95 and row.d1 < 0.2 and row.grounded == 1.0
+    assert 0.5 < row.j < 0.95 and row.d1 < 0.2 and row.d1_scaled == 1.0 and row.grounded == 1.0
     assert row.placed < 0.5 and not row.right
     assert "passed, not right; right, not passed | < .10 | 1.000; 0.000 |" in table([row], "All")
 
