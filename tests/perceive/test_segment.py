@@ -7,8 +7,9 @@ import pytest
 
 from scripts import segment as segment_script
 from tests.conftest import RenderedClip
+from tests.perceive.turning import turning_block
 from video2policy.clip import Source, extract
-from video2policy.mask import iou, load_masks
+from video2policy.mask import bounding_box, iou, load_masks
 from video2policy.perceive.prompt import Prompt
 from video2policy.perceive.segment import Segmentation, joined, segment, verdict
 from video2policy.perceive.verdict import Rejected
@@ -44,12 +45,20 @@ def test_cup_put_over_a_ball(rendered_pair: RenderedClip) -> None:
 
 
 def test_prompt_in_the_middle_of_the_clip(rendered_clip: RenderedClip) -> None:
-    from video2policy.mask import bounding_box
-
     truth = rendered_clip.masks("red_box")
     box = bounding_box(truth[60])
     found = segment(rendered_clip.images(), [Prompt("red_box", 60, tuple(map(float, box)))], "red_box")
     assert np.mean([iou(a, b) for a, b in zip(found.masks, truth, strict=True)]) >= 0.85
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_faces_that_turn_into_view_belong_to_it(seed: int) -> None:
+    images, truth = turning_block(seed, degrees=80)
+    box = bounding_box(truth[0])
+    assert box is not None
+    found = segment(images, [Prompt("block", 0, tuple(map(float, box)))], "block")
+    values = np.array([iou(a, b) for a, b in zip(found.masks, truth, strict=True)])
+    assert values.mean() >= 0.85 and values[-5:].mean() >= 0.8, "the face at the end was hidden at first"
 
 
 def result(share: float, seen: float, score: float = 0.9, end: float | None = None) -> Segmentation:

@@ -34,12 +34,13 @@ def is_skin(image: Image) -> Mask:
     return np.asarray(cv2.inRange(ycc, (50, 136, 80), (245, 178, 128)) > 0, bool)
 
 
-def relit(a: Image, b: Image) -> Mask:
-    """Where two RGB images differ by one factor for all channels only, as in a shadow."""
+def relit(a: Image, b: Image, darkest: float = 0.4) -> Mask:
+    """Where the second RGB image is the first times one factor for all channels, as in a shadow: at least
+    ``darkest``."""
     x, y = a.astype(np.float32) + 4, b.astype(np.float32) + 4
     factor = dot(x, y) / dot(x, x)
     rest = largest_channel(cv2.absdiff(y, factor[..., None] * x)) / np.maximum(factor, 1.0)
-    return np.asarray((rest < 12) & (factor > 0.4) & (factor < 2.5), bool)
+    return np.asarray((rest < 12) & (factor > darkest) & (factor < 2.5), bool)
 
 
 def in_shadow(lit: Image, image: Image) -> Mask:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video2policy.mask import area, iou
-from video2policy.perceive.colour import largest_channel, recoloured
+from video2policy.perceive.colour import is_skin, largest_channel, recoloured, relit
 from video2policy.perceive.morphology import centre, disc, fill_holes, grow, region, settle, signed_distance
 from video2policy.perceive.palette import UNIFORM, Palette, bins
-from video2policy.perceive.scenery import Scenery
+from video2policy.perceive.scenery import DEEP_SHADOW, Scenery
 from video2policy.perceive.trust import signs, trust
 
 Mask = NDArray[np.bool_]
@@ -27,6 +27,9 @@ PATIENCE = 12
 """Frames after which a pass that makes nothing better ends."""
 SETTLED = 6
 """Frames within which the mask of what was found again becomes whole."""
+MOST_AT_ONCE, LEAST_SEAM = 0.35, 0.5
+"""A face that turns into view has at most this share of the mask at first, and borders on it over a length
+whose square is at least this share of the face."""
 
 
 class Track:
@@ -106,6 +109,8 @@ class Track:
         found = self._tidy(p > 0.5, prior_mask[roi])
         mask = np.zeros(self.clip.shape, bool)
         mask[roi] = found
+        mask |= self._turned(frame, mask, flow, carried)
+        found = mask[roi]
         count = area(mask)
         if count < 0.05 * self.area or self._shadow(frame, mask):
             return self.search(frame)
@@ -118,6 +123,45 @@ class Track:
             self.lost, self.home = 0, mask
             self.area = 0.95 * self.area + 0.05 * max(count, 0.5 * self.area)
         return mask, score
+
+    def _turned(self, frame: int, mask: Mask, flow: Field, carried: Field) -> Mask:
+        """Faces (H, W) that turn into view, of colours not seen before.
+
+        They are at the mask's side, neither background nor hand nor another object, and move as the object
+        does (``carried``).
+        """
+        unit, scene = self.clip.unit, self.scene
+        result = np.zeros_like(mask)
+        if not mask.any() or not np.isfinite(carried).all():
+            return result
+        roi = region(mask, 0.5 * float(np.sqrt(area(mask))))
+        here, image = mask[roi], np.ascontiguousarray(self.clip.images[frame][roi])
+        pace = np.linalg.norm(carried[roi], axis=-1)
+        speed, away = float(np.median(pace[here])), np.linalg.norm(flow[roi] - carried[roi], axis=-1)
+        strange = scene.stands_out(frame, roi)
+        if speed > 1.5 * unit:  # where the background is not known, the motion alone must tell
+            unlike = ~relit(scene.plate[roi], image, DEEP_SHADOW)
+            strange |= ~scene.plate_sure[roi] & (away < 0.35 * pace) & unlike
+        strange &= ~(here | is_skin(image))
+        index = bins(self.clip.lab(frame, roi))
+        mine = np.maximum(scene.colours.own.density(index), UNIFORM)
+        for palette in (scene.colours.hand, *scene.colours.rivals):
+            if palette.known:
+                strange &= palette.density(index) < mine
+        opened = cv2.morphologyEx(strange.astype(np.uint8), cv2.MORPH_OPEN, disc(unit))
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)
+        rim = 3 * unit
+        beside = grow(here, rim)
+        for label in range(1, count):
+            part, size = labels == label, int(stats[label, cv2.CC_STAT_AREA])
+            seam = area(part & beside) / rim
+            along = float(np.median(away[part])) < unit + 0.5 * speed
+            if along and size < MOST_AT_ONCE * area(here) and seam**2 > LEAST_SEAM * size:
+                result[roi] |= part
+        if not result.any():
+            return result
+        closed = cv2.morphologyEx((result | mask).astype(np.uint8), cv2.MORPH_CLOSE, disc(2 * unit)) > 0
+        return fill_holes(closed) & ~mask
 
     def _rests(self, frame: int, before: int) -> bool:
         """Whether edges of the object in both directions are where they were on the frame before."""

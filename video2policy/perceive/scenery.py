@@ -21,6 +21,8 @@ Field = NDArray[np.float32]
 
 HAND_SHADE = 2.5
 """Bins of lightness over which a hand's colours are spread: fingers are lit and shaded variously."""
+DEEP_SHADOW = 0.15
+"""Share of the light that is left in the deepest shadow."""
 
 
 @dataclass
@@ -42,6 +44,8 @@ class Scenery:
         self.plate, self.plate_known = self._first_plate()
         self.at_prompt, self.at_prompt_known = self.plate, self.plate_known
         """The background as the prompt's frame shows it: true also where an object comes to rest later."""
+        self.plate_sure = self.plate_known
+        """Where the plate is known and cannot be a part of the object that was missed."""
         own = Palette()
         own.learn(bins(footage.lab(frame))[start])
         self.shadow_share_at_start = self.shadow_share(frame, start)
@@ -98,7 +102,13 @@ class Scenery:
         chosen = clip.sample(48)
         stack = np.stack([clip.images[i] for i in chosen])
         hidden = np.stack([grow(masks[i], reach) | clip.stirs(i) for i in chosen])
+        # What the first pass missed of object and hand is near its masks: rather look when they are far.
+        side = 0.7 * float(np.sqrt(area(self.start)))
+        beside = np.stack([grow(masks[i], side) | grow(clip.skin(i, clip.median), 2 * reach) for i in chosen])
+        far, sure = clean_plate(stack, hidden | beside, clip.median)
         plate, known = clean_plate(stack, hidden, clip.median)
+        plate, known = np.where(sure[..., None], far, plate), known | sure
+        self.plate_sure = sure | self.at_prompt_known
         plate = np.where(known[..., None], plate, self.at_prompt)
         self.plate_known = known | self.at_prompt_known
         self.plate = filled_in(plate, ~self.plate_known, 6 * clip.unit)
@@ -149,6 +159,15 @@ class Scenery:
         result = np.zeros(mask.shape, np.float32)
         result[roi] = cv2.medianBlur(apart.astype(np.uint8), 3)
         return result
+
+    def stands_out(self, frame: int, roi: tuple[slice, slice]) -> Mask:
+        """Where a region shows what is surely not the background, in whatever light."""
+        image = self.footage.images[frame][roi]
+        result = self.plate_sure[roi].copy()
+        for plate, known in ((self.plate, self.plate_sure), (self.at_prompt, self.at_prompt_known)):
+            differs = largest_channel(cv2.absdiff(image, plate[roi])) > 28
+            result &= ~known[roi] | (differs & ~relit(plate[roi], image, DEEP_SHADOW))
+        return np.asarray(result, bool)
 
     def surroundings(self, frame: int, mask: Mask) -> Palette:
         """Colours right around a mask."""
