@@ -9,7 +9,7 @@ tracks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import cv2
@@ -25,7 +25,7 @@ from video2policy.mesh import Kind, Opening, Solid
 from video2policy.perceive.contact import MIN_AREA, Contact, Images, to_grey, touches_border
 from video2policy.perceive.depth import STEEP
 from video2policy.perceive.silhouette import opened
-from video2policy.perceive.solid import Sides, choose, fits_of, thin_of, usual_opening, words
+from video2policy.perceive.solid import Round, Sides, choose, fits_of, thin_of, usual_opening, words
 from video2policy.perceive.verdict import Rejected
 
 Array = NDArray[np.float64]
@@ -38,7 +38,7 @@ ASPECT = 0.8
 HANDLE = 1.35
 """Width of a mug with its handle over its diameter (110 and 82 mm); most views show less of the handle."""
 
-Shape = Literal["box", "frustum", "sphere", "inflated", "generated"]
+Shape = Literal["box", "frustum", "sphere", "round", "inflated", "generated"]
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,13 @@ class Reconstruction:
 
     `extent` is the mesh's longest extent in the camera's unit of depth, `camera_from_object` (4x4) its pose
     there in that unit. `solid` has the same proportions at longest extent 1; None for an inflated silhouette.
+    In JSON only what physics knows as a solid is one.
     `bevel`: its edges look rounded by this length, in mesh units.
     """
 
     mesh: trimesh.Trimesh
     shape: Shape
-    solid: Solid | None
+    solid: Solid | Round | None
     frame: int
     standing: bool
     extent: float
@@ -64,7 +65,7 @@ class Reconstruction:
 
     def to_json(self) -> dict[str, Any]:
         solid = None
-        if self.solid is not None:
+        if isinstance(self.solid, Solid):
             solid = {"kind": self.solid.kind, "size": list(self.solid.size), "opening": self.solid.opening}
         return {
             "shape": self.shape,
@@ -141,11 +142,13 @@ def role_opening(family: str, role: str | None) -> Opening:
     return "up" if family.endswith("_into") and role == "b" else "none"
 
 
-def opening_of(label: str, solid: Solid, family: str, role: str | None) -> Opening:
+def opening_of(label: str, solid: Solid | Round, family: str, role: str | None) -> Opening:
     """Whether a solid is hollow, and which way it opens: by its role, else by its name and taper."""
     needed = role_opening(family, role)
-    if solid.kind == "sphere" or needed != "none":
-        return needed if solid.kind != "sphere" else "none"
+    if solid.kind in ("sphere", "round"):
+        return "none"
+    if needed != "none":
+        return needed
     return usual_opening(label, solid)
 
 
@@ -264,10 +267,10 @@ def reconstruct(
     if best is None:
         mesh, table_from_object = inflate_standing(whole, camera, base)
         shape: Shape = "inflated"
-        solid = None
+        solid: Solid | Round | None = None
     else:
         way = opening or opening_of(label, best.solid, family, role)
-        solid = Solid(best.solid.kind, best.solid.size, way)
+        solid = replace(best.solid, opening=way)
         mesh, table_from_object, shape = solid.mesh(), best.table_from_object, solid.kind
     camera_from_object = camera.camera_from_table @ table_from_object
     meshes.paint(mesh, frames[frame], whole, camera.K, camera_from_object)
@@ -301,12 +304,14 @@ def best_frames(scores: Array, contact: Contact) -> list[int]:
     return sorted((t for t in found if scores[t] > 0), key=lambda t: -scores[t])
 
 
-def _dimensions(mesh: trimesh.Trimesh, solid: Solid | None, mask: Mask, thin: float, label: str) -> Array:
+def _dimensions(
+    mesh: trimesh.Trimesh, solid: Solid | Round | None, mask: Mask, thin: float, label: str
+) -> Array:
     """The object's own three dimensions, sorted, in mesh units; a handle widens one of a round solid's."""
     if solid is None:
         return np.sort(trimesh.bounds.oriented_bounds(mesh)[1])
     result = solid.extents
-    if solid.kind != "box":
+    if solid.kind in ("frustum", "sphere"):
         columns = [np.flatnonzero(part.any(axis=0)) for part in (mask, opened(mask, thin))]
         shown = np.ptp(columns[0]) / np.ptp(columns[1])
         result[0] *= max(shown, HANDLE) if "mug" in words(label) else shown
