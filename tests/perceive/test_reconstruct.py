@@ -134,7 +134,7 @@ def test_kinds_that_known_sides_rule_out_are_not_tried():
     assert thin_of("box", Sides.of("fork")) == 0 and thin_of("box", None) > 0
 
 
-@given(st.tuples(*[st.floats(0.03, 0.09)] * 3), st.floats(0.2, 1.0), st.floats(0, 80), st.floats(25, 50))
+@given(st.tuples(*[st.floats(0.03, 0.09)] * 3), st.floats(0.2, 1.0), st.floats(0, 80), st.floats(30, 50))
 @settings(max_examples=8, deadline=None, derandomize=True)
 def test_what_is_rounded_is_found_with_its_proportions(size, cut, yaw, pitch):
     view, solid = camera(pitch), Round(size, cut)

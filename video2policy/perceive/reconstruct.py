@@ -22,7 +22,7 @@ from video2policy import pose
 from video2policy.camera import Camera
 from video2policy.mask import contact_sheet, draw_mask, iou, largest_component
 from video2policy.mesh import Kind, Opening, Solid
-from video2policy.perceive.contact import MIN_AREA, Contact, Images, to_grey, touches_border
+from video2policy.perceive.contact import MIN_AREA, Contact, Images, Run, to_grey, touches_border
 from video2policy.perceive.depth import STEEP
 from video2policy.perceive.silhouette import opened
 from video2policy.perceive.solid import Round, Sides, choose, fits_of, thin_of, usual_opening, words
@@ -119,8 +119,8 @@ def frame_scores(
             continue
         # A hand in front, or a mask that ran over it, shows as an area unlike that of the rest of its run.
         run = next((r for r in contact.runs if r.start <= t < r.stop), None)
-        expected = float(np.percentile(area[run.start : run.stop], 75)) if run else usual
-        fullness = min(area[t] / expected, expected / area[t], (1.5 * usual / area[t]) ** 2)
+        expected = float(np.percentile(area[slice(*whole_rest(run, contact))], 90)) if run else usual
+        fullness = min(area[t] / expected, expected / area[t], 1.5 * usual / area[t]) ** 2
         contours, _ = cv2.findContours(masks[t].astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         hull = cv2.convexHull(np.vstack(contours))
         solidity = min(area[t] / max(cv2.contourArea(hull), 1.0), 1.0)
@@ -133,6 +133,18 @@ def frame_scores(
     if sharp.max() > 0:
         result *= np.clip(sharp / np.percentile(sharp[sharp > 0], 90), 0, 1) ** 0.25
     return result
+
+
+def whole_rest(run: Run, contact: Contact) -> tuple[int, int]:
+    """Frames [start, stop) of a run and of those next to it: a reaching hand may seem to move an object."""
+    start, stop = run.start, run.stop
+    for other in reversed(contact.runs):
+        if other.stop == start and other.on_table == run.on_table:
+            start = other.start
+    for other in contact.runs:
+        if other.start == stop and other.on_table == run.on_table:
+            stop = other.stop
+    return start, stop
 
 
 def role_opening(family: str, role: str | None) -> Opening:

@@ -155,7 +155,7 @@ HOLLOW = frozenset(
 class Sides:
     """What is known of an object's three sides before it is fitted: `lengths`, ascending, in any unit.
 
-    `sigma`: spread of the logarithms of their ratios. It lies on its broadest side unless `any_up`.
+    `sigma`: spread of the logarithms of their ratios. It lies on its broadest side unless `any_up`, and if slender.
     """
 
     lengths: tuple[float, float, float]
@@ -181,7 +181,8 @@ class Sides:
 
     def boxes(self) -> list[Array]:
         """Sides (x, y, z) of the boxes to try, x the longer one."""
-        ups = (0, 1, 2) if self.any_up and self.lengths[2] > ROUND * self.lengths[0] else (0,)
+        several = self.any_up and not self.slender and self.lengths[2] > ROUND * self.lengths[0]
+        ups = (0, 1, 2) if several else (0,)
         rest = [[k for k in (2, 1, 0) if k != up] for up in ups]
         return [np.array(self.lengths)[[*flat, up]] for flat, up in zip(rest, ups, strict=True)]
 
