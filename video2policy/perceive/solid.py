@@ -155,7 +155,8 @@ HOLLOW = frozenset(
 class Sides:
     """What is known of an object's three sides before it is fitted: `lengths`, ascending, in any unit.
 
-    `sigma`: spread of the logarithms of their ratios. It lies on its broadest side unless `any_up`, and if slender.
+    `sigma`: spread of the logarithms of their ratios. What is slender, or not `any_up`, lies on its broadest
+    side.
     """
 
     lengths: tuple[float, float, float]
