@@ -24,9 +24,10 @@ from video2policy.mask import contact_sheet, draw_mask, iou, largest_component
 from video2policy.mesh import Kind, Opening, Solid
 from video2policy.perceive.contact import MIN_AREA, Contact, Images, Run, to_grey, touches_border
 from video2policy.perceive.depth import STEEP
-from video2policy.perceive.silhouette import opened
-from video2policy.perceive.solid import Round, Sides, choose, fits_of, thin_of, usual_opening, words
+from video2policy.perceive.silhouette import opened, outline
+from video2policy.perceive.solid import Form, Round, Sides, choose, fits_of, thin_of, usual_opening, words
 from video2policy.perceive.verdict import Rejected
+from video2policy.perceive.views import Sight, agree
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -38,6 +39,14 @@ ASPECT = 0.8
 HANDLE = 1.35
 """Width of a mug with its handle over its diameter (110 and 82 mm); most views show less of the handle."""
 
+VIEWS = 3
+GOOD_VIEW = 0.5
+UNLIKE = 0.6
+MIN_FREE = 36
+"""So many further views, scored at least that share of the reference frame's, that overlap with none of the
+others by more than that IoU, and in which so many of the outline's 48 directions are free.
+"""
+
 Shape = Literal["box", "frustum", "sphere", "round", "inflated", "generated"]
 
 
@@ -48,7 +57,7 @@ class Reconstruction:
     `extent` is the mesh's longest extent in the camera's unit of depth, `camera_from_object` (4x4) its pose
     there in that unit. `solid` has the same proportions at longest extent 1; None for an inflated silhouette.
     In JSON only what physics knows as a solid is one.
-    `bevel`: its edges look rounded by this length, in mesh units.
+    `bevel`: its edges look rounded by this length, in mesh units. `views`: the frames that shaped it.
     """
 
     mesh: trimesh.Trimesh
@@ -62,6 +71,7 @@ class Reconstruction:
     dimensions: Array
     thin: float
     bevel: float = 0.0
+    views: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         solid = None
@@ -78,6 +88,7 @@ class Reconstruction:
             "dimensions": self.dimensions.tolist(),
             "thin": self.thin,
             "bevel": round(self.bevel, 5),
+            "views": list(self.views),
         }
 
 
@@ -274,6 +285,12 @@ def reconstruct(
             frame, base, best, highest = t, height, fit, worth
     whole = largest_component(masks[frame])
     standing = bool(near_table[frame])
+    used = [frame]
+    if best is not None and standing and kind is None:
+        known = Sides.of(label, sides)
+        sights = sights_of(frame, masks, others, scores * near_table, best.kind, known)
+        if sights:
+            best, used = agree(best, sights, camera, known)
     if best is None and kind not in (None, "outline"):
         raise Rejected(f"{label}: its outline is that of no {kind}; leave its kind open in the sheet")
     if best is None:
@@ -305,7 +322,29 @@ def reconstruct(
         dimensions=_dimensions(unit, unit_solid, whole, thin, label),
         thin=thin,
         bevel=best.bevel / extent if best is not None else 0.0,
+        views=tuple(used),
     )
+
+
+def sights_of(
+    frame: int, masks: Mask, others: Mask, scores: Array, kind: Form, sides: Sides | None
+) -> list[Sight]:
+    """The reference frame and up to `VIEWS` more that show the object well and elsewhere, best first."""
+    good = [int(t) for t in np.argsort(-scores) if t != frame and scores[t] > GOOD_VIEW * scores[frame]]
+    result: list[Sight] = []
+    for t in [frame, *good]:
+        whole = largest_component(masks[t])
+        if any(iou(whole, sight.mask) > UNLIKE for sight in result):
+            continue
+        mask = opened(whole, thin_of(kind, sides))
+        seen = outline(mask, others[t])
+        if seen is not None and seen.free.sum() >= MIN_FREE:
+            result.append(Sight(t, seen, mask))
+        elif t == frame:
+            return []
+        if len(result) > VIEWS:
+            break
+    return result
 
 
 def best_frames(scores: Array, contact: Contact) -> list[int]:

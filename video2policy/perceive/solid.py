@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import product
 from typing import Literal, NamedTuple
@@ -256,7 +256,8 @@ class Fit:
     """A solid, in the camera's unit, that stands at `table_from_object` (4x4).
 
     `iou` compares silhouettes; `cost` is the robust sum of the outline's squared errors in units of `SIGMA`.
-    Its edges are cut back by `bevel`, a length.
+    Its edges are cut back by `bevel`, a length. `values` is the vector of unknowns of `placed`, `known` what
+    was known of the lengths, `roundest` the most that edges may be rounded.
     """
 
     solid: Solid | Round
@@ -264,6 +265,13 @@ class Fit:
     iou: float
     cost: float
     bevel: float = 0.0
+    values: Array = field(default_factory=lambda: np.zeros(0), compare=False)
+    known: Array | None = field(default=None, compare=False)
+    roundest: float = MAX_BEVEL
+
+    @property
+    def kind(self) -> Form:
+        return self.solid.kind
 
 
 def bevelled(solid: Solid | Round, bevel: float) -> Array:
@@ -305,6 +313,22 @@ def _place(
     return solid, place, pose.apply(place, bevelled(solid, _bevel(kind, values, roundest)))
 
 
+def placed(
+    kind: Form, values: Array, base: float, roundest: float
+) -> tuple[Solid | Round, Array, Array, float]:
+    """Solid, table_from_object, outline points and bevel for a vector of unknowns (see `_place`)."""
+    return *_place(kind, values, base, roundest), _bevel(kind, values, roundest)
+
+
+def prior_of(kind: Form, shape: Array, sides: Sides | None, known: Array | None) -> Array:
+    """Errors of the unknowns behind the place: what is known of edges and lengths, in the outline's unit."""
+    sharp = EDGES[kind].weight * (shape[0] - EDGES[kind].usual)
+    # An outline's directions do not err independently; the priors must not drown in their number.
+    return np.concatenate(
+        [SIGMA * INDEPENDENT**-0.5 * _prior(kind, shape[1:], sides, known), [SIGMA * sharp]]
+    )
+
+
 def _bevel(kind: Form, values: Array, roundest: float) -> float:
     """The bevel, a length, of that vector of unknowns."""
     if kind == "round":
@@ -334,15 +358,11 @@ def fit_solid(
 
     def errors(values: Array, known: Array | None) -> Array:
         pixels = camera.project(_place(kind, values, base, roundest)[2])
-        prior = _prior(kind, values[4:], sides, known)
+        prior = prior_of(kind, values[3:], sides, known)
         if not np.isfinite(pixels).all():
-            return np.full(int(free.sum()) + len(prior) + 1, 10.0)
+            return np.full(int(free.sum()) + len(prior), 10.0)
         image = (support(pixels, seen.along[free]) - seen.reach[free]) / seen.diameter
-        sharp = (
-            0.3 * (values[3] - 1) if kind == "round" else (0.8 if kind == "box" else 0.4) * (values[3] + 3)
-        )
-        # An outline's directions do not err independently; the priors must not drown in their number.
-        return np.concatenate([image, SIGMA * INDEPENDENT**-0.5 * prior, [SIGMA * sharp]])
+        return np.concatenate([image, prior])
 
     def solved(start: Array, known: Array | None, rounds: int) -> OptimizeResult:
         # soft_l1 keeps the directions that an unseen occluder cut from pulling the rest along
@@ -359,12 +379,12 @@ def fit_solid(
         short = [(solved(start, known, 8), known) for start, known in tries]
         short.sort(key=lambda item: float(item[0].cost))
         tries = [(found.x, known) for found, known in short[:FEW]]
-    best = None
+    best, expected = None, None
     for start, known in tries:
         found = solved(start, known, 60)
         possible = np.isfinite(found.x).all() and np.abs(found.x[4:] - np.log(width)).max() <= 4
         if possible and (best is None or found.cost < best.cost):
-            best = found
+            best, expected = found, known
     if best is None:
         return None
     values = best.x.copy()
@@ -373,6 +393,7 @@ def fit_solid(
         values[2] -= quarter * np.pi / 2
         if quarter % 2:
             values[4], values[5] = values[5], values[4]
+            expected = None if expected is None else expected[[1, 0, 2]]
     else:
         values[2] = 0.0
     solid, table_from_object, points = _place(kind, values, base, roundest)
@@ -383,6 +404,9 @@ def fit_solid(
         iou(drawn, mask),
         float(best.cost) / SIGMA**2,
         _bevel(kind, values, roundest),
+        values,
+        expected,
+        roundest,
     )
 
 
