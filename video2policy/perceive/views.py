@@ -22,7 +22,8 @@ TURNS = 6
 """Yaws from which an object's place in a further view is looked for."""
 
 BETTER = 0.002
-"""By so much must the overlap in the views that were held back grow."""
+LOSS = 0.03
+"""By so much must the overlap in the views that were held back grow; by so much may the first one's fall."""
 
 
 @dataclass(frozen=True)
@@ -72,15 +73,16 @@ def agree(fit: Fit, sights: Sequence[Sight], camera: Camera, sides: Sides | None
         old.append(covered(fit, np.concatenate([place, fit.values[3:]]), sight, camera))
         place = where(fit, shape, sight, camera, place)
         new.append(covered(fit, np.concatenate([place, shape]), sight, camera))
-    if not np.isfinite(found.x).all() or np.mean(new) < np.mean(old) + BETTER:
-        return kept
     values = np.concatenate([found.x[:3], shape])
+    first = covered(fit, values, sights[0], camera)
+    if np.mean(new) < np.mean(old) + BETTER or first < fit.iou - LOSS:
+        return kept
     solid, place, _, bevel = placed(fit.kind, values, 0.0, fit.roundest)
     better = replace(
         fit,
         solid=solid,
         table_from_object=place,
-        iou=covered(fit, values, sights[0], camera),
+        iou=first,
         bevel=bevel,
         values=values,
     )
