@@ -19,7 +19,17 @@ from video2policy.perceive.reconstruct import (
     solid_from_json,
 )
 from video2policy.perceive.silhouette import opened, outline
-from video2policy.perceive.solid import Fit, Sides, bevelled, choose, fit_solid, named_kind, thin_of
+from video2policy.perceive.solid import (
+    Fit,
+    Round,
+    Sides,
+    bevelled,
+    choose,
+    fit_solid,
+    named_kind,
+    suggested,
+    thin_of,
+)
 from video2policy.perceive.verdict import Rejected
 
 
@@ -110,14 +120,33 @@ def test_what_is_known_of_sides_comes_from_the_sheet_before_the_name():
 
 
 def test_kinds_that_known_sides_rule_out_are_not_tried():
-    assert not Sides.of("fork").allows("frustum", "box"), "lies on its side"
+    none = suggested("thing")
+    assert not Sides.of("fork").allows("frustum", suggested("fork")), "lies on its side"
+    assert not Sides.of("fork").allows("round", suggested("fork")) and Sides.of("mouse").allows(
+        "round", suggested("mouse")
+    )
     flat = Sides.of("thing", [0.04, 0.058, 0.058])
-    assert flat.allows("frustum", None) and not flat.allows("sphere", "sphere")
+    assert flat.allows("frustum", none) and not flat.allows("sphere", suggested("ball"))
     mug = Sides.of("mug", [0.082, 0.11, 0.095])
-    assert mug.allows("frustum", "frustum") and not mug.allows("frustum", None)
+    assert mug.allows("frustum", suggested("mug")) and not mug.allows("frustum", none)
     assert (0.082, 0.095) in mug.rounds(), "the handle widens it"
-    assert Sides.of("thing", [0.04, 0.041, 0.042]).allows("sphere", None)
+    assert Sides.of("thing", [0.04, 0.041, 0.042]).allows("sphere", none)
     assert thin_of("box", Sides.of("fork")) == 0 and thin_of("box", None) > 0
+
+
+@pytest.mark.parametrize(
+    ("size", "cut", "yaw"),
+    [((0.044, 0.058, 0.044), 0.95, 20), ((0.11, 0.062, 0.038), 0.2, -30), ((0.07, 0.07, 0.055), 0.8, 0)],
+)
+def test_what_is_rounded_is_found_with_its_proportions(size, cut, yaw):
+    view, solid = camera(35), Round(size, cut)
+    point = in_view(view)
+    place = pose.transform(pose.rotation_about([0, 0, 1], yaw), [*point[:2], size[2] / 2])
+    mask = meshes.hull_silhouette(solid.corners(3), view.K, view.camera_from_table @ place, view.shape)
+    fit = fit_solid("round", outline(mask), mask, view, sides=Sides.of("thing", size))
+    assert fit.iou > 0.95
+    assert sorted(fit.solid.size) == pytest.approx(sorted(size), rel=0.08)
+    assert fit.solid.mesh().is_watertight
 
 
 def test_rounded_edges_are_told_from_a_smaller_box():

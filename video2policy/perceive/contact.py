@@ -47,6 +47,9 @@ WHOLE = 0.7
 """Runs that look smaller than this share of the largest may be half hidden: they do not set the largest drop.
 """
 
+BESIDE = 4
+"""Pixels from an object's foot within which another object may be what it stands in."""
+
 FLOW: Any = {"winSize": (15, 15), "maxLevel": 3}
 
 MAX_GROWTH = 0.06
@@ -242,10 +245,30 @@ def drop_of(bottom: ArrayLike, apparent: float, K: ArrayLike, rotation: ArrayLik
     return float(down * np.asarray(K, dtype=float)[0, 0] / apparent)
 
 
-def contact_from(masks: Masks, moved: Motion, K: ArrayLike, rotation: ArrayLike) -> Contact:
+def beside(point: tuple[float, float], mask: NDArray[np.bool_]) -> bool:
+    """Whether the mask comes within `BESIDE` pixels of a point (x, y)."""
+    x, y = (max(int(v) - BESIDE, 0) for v in point)
+    return bool(mask[y : y + 2 * BESIDE + 1, x : x + 2 * BESIDE + 1].any())
+
+
+def apart(masks: Mapping[str, Masks]) -> dict[str, Masks]:
+    """Of every object, where the other ones are (n, H, W)."""
+    result = {}
+    for name, own in masks.items():
+        result[name] = np.zeros_like(own)
+        for other, item in masks.items():
+            if other != name:
+                result[name] |= item
+    return result
+
+
+def contact_from(
+    masks: Masks, moved: Motion, K: ArrayLike, rotation: ArrayLike, others: Masks | None = None
+) -> Contact:
     """Runs, apparent sizes and drops of one object, from its masks and its `motion`.
 
-    `rotation` is world_from_camera (3x3).
+    `rotation` is world_from_camera (3x3). Where its foot is at one of the `others` (n, H, W) it may stand in
+    that: such a run does not set the largest drop.
     """
     area = masks.sum(axis=(1, 2))
     seen = area >= MIN_AREA
@@ -269,7 +292,9 @@ def contact_from(masks: Masks, moved: Motion, K: ArrayLike, rotation: ArrayLike)
     whole = [run for run in runs if not touches_border(masks[run.frame])]
     if whole:
         usual = float(np.median(np.concatenate([[run.apparent] * (run.stop - run.start) for run in whole])))
-        most = max(run.drop for run in whole if run.apparent >= WHOLE * usual)
+        large = [run for run in whole if run.apparent >= WHOLE * usual]
+        alone = [run for run in large if others is None or not beside(run.bottom, others[run.frame])]
+        most = max(run.drop for run in alone or large)
         low, high = ON_TABLE
         runs = [replace(run, on_table=run in whole and low <= run.drop / most <= high) for run in runs]
     growth = np.where(np.abs(moved.growth) < MAX_GROWTH, moved.growth, np.nan)

@@ -20,7 +20,7 @@ from video2policy import mesh as meshes
 from video2policy import pose
 from video2policy.camera import FOCAL_UNCERTAINTY, Camera, intrinsics, rotation_from_pitch
 from video2policy.mask import largest_component
-from video2policy.perceive.contact import MAX_GROWTH, Contact, Images, bottom_of, contact_from, motion
+from video2policy.perceive.contact import MAX_GROWTH, Contact, Images, apart, bottom_of, contact_from, motion
 from video2policy.perceive.foreground import in_front
 from video2policy.perceive.pitch import PRIOR_PITCH, find_focal, find_pitch
 from video2policy.perceive.solid import choose, fits_of, usual_opening
@@ -123,15 +123,20 @@ def find_view(
         if focal_sigma < 0.7 * FOCAL_UNCERTAINTY:
             lens = "field of view from lines"
     moved = {name: motion(frames, item) for name, item in masks.items()}
+    others = apart(masks)
     if "pitch" in given:
         pitch, tilt, sure, pitch_sigma = float(given["pitch"]), "given pitch", 1.0, 1.0
     else:
         guess = rotation_from_pitch(PRIOR_PITCH, roll)
-        contacts = {name: contact_from(item, moved[name], K, guess) for name, item in masks.items()}
+        contacts = {
+            name: contact_from(item, moved[name], K, guess, others[name]) for name, item in masks.items()
+        }
         found = find_pitch(frames, masks, contacts, K, labels, roll)
         pitch, tilt, sure, pitch_sigma = found.pitch, found.method, found.confidence, found.sigma
     rotation = rotation_from_pitch(pitch, roll)
-    contacts = {name: contact_from(item, moved[name], K, rotation) for name, item in masks.items()}
+    contacts = {
+        name: contact_from(item, moved[name], K, rotation, others[name]) for name, item in masks.items()
+    }
     camera = Camera(K, width, height, rotation, altitude_for(contacts, K, rotation))
     still = np.mean([bool(contact.table_runs) for contact in contacts.values()])
     confidence = (1 - 2 * focal_sigma) * sure * (0.6 + 0.4 * float(still))

@@ -20,7 +20,7 @@ from skimage.measure import ransac
 from video2policy.camera import FOCAL_UNCERTAINTY, Camera, intrinsics, rotation_from_pitch
 from video2policy.clip import spread
 from video2policy.mask import bounding_box
-from video2policy.perceive.contact import Contact, Images, contact_from, motion
+from video2policy.perceive.contact import Contact, Images, apart, contact_from, motion
 from video2policy.perceive.depth import View
 from video2policy.perceive.pitch import find_focal
 from video2policy.perceive.verdict import Rejected
@@ -245,8 +245,9 @@ class MetricDepth:
                 "the surface around the objects is no table: the camera would look "
                 f"{camera.pitch:.0f} degrees down on it"
             )
+        others = apart(self.masks)
         contacts: dict[str, Contact] = {
-            name: contact_from(item, motion(self.frames, item), self.K, camera.rotation)
+            name: contact_from(item, motion(self.frames, item), self.K, camera.rotation, others[name])
             for name, item in self.masks.items()
         }
         if not any(np.isfinite(contact.apparent).any() for contact in contacts.values()):

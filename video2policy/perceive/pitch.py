@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 
 from video2policy.camera import FOCAL_UNCERTAINTY, Camera, rotation_from_pitch
 from video2policy.mask import largest_component
-from video2policy.mesh import Kind
 from video2policy.perceive.contact import Contact, Images, to_grey
 from video2policy.perceive.foreground import background
 from video2policy.perceive.silhouette import opened, outline
-from video2policy.perceive.solid import INDEPENDENT, THIN, Sides, fit_solid, named_kind
+from video2policy.perceive.solid import INDEPENDENT, THIN, Form, Sides, fit_solid, named_kind
 
 Array = NDArray[np.float64]
 Masks = NDArray[np.bool_]
@@ -195,8 +194,8 @@ def outline_evidence(
     for name, contact in contacts.items():
         runs = contact.table_runs
         kind = named_kind(labels[name])
-        options: list[Kind] = [kind] if kind else ["box", "frustum"]
-        if not runs or kind == "sphere":  # a ball looks round from anywhere
+        options: list[Form] = [kind] if kind else ["box", "frustum"]
+        if not runs or kind in ("sphere", "round"):  # a ball looks round from anywhere
             continue
         frame = max(runs, key=lambda run: run.stop - run.start).frame
         whole = largest_component(masks[name][frame])

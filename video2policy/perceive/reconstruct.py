@@ -9,7 +9,7 @@ tracks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import cv2
@@ -22,11 +22,12 @@ from video2policy import pose
 from video2policy.camera import Camera
 from video2policy.mask import contact_sheet, draw_mask, iou, largest_component
 from video2policy.mesh import Kind, Opening, Solid
-from video2policy.perceive.contact import MIN_AREA, Contact, Images, to_grey, touches_border
+from video2policy.perceive.contact import MIN_AREA, Contact, Images, Run, to_grey, touches_border
 from video2policy.perceive.depth import STEEP
-from video2policy.perceive.silhouette import opened
-from video2policy.perceive.solid import Sides, choose, fits_of, thin_of, usual_opening, words
+from video2policy.perceive.silhouette import opened, outline
+from video2policy.perceive.solid import Form, Round, Sides, choose, fits_of, thin_of, usual_opening, words
 from video2policy.perceive.verdict import Rejected
+from video2policy.perceive.views import Sight, agree
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -38,7 +39,15 @@ ASPECT = 0.8
 HANDLE = 1.35
 """Width of a mug with its handle over its diameter (110 and 82 mm); most views show less of the handle."""
 
-Shape = Literal["box", "frustum", "sphere", "inflated", "generated"]
+VIEWS = 3
+GOOD_VIEW = 0.5
+UNLIKE = 0.6
+MIN_FREE = 36
+"""So many further views, scored at least that share of the reference frame's, that overlap with none of the
+others by more than that IoU, and in which so many of the outline's 48 directions are free.
+"""
+
+Shape = Literal["box", "frustum", "sphere", "round", "inflated", "generated"]
 
 
 @dataclass(frozen=True)
@@ -47,12 +56,13 @@ class Reconstruction:
 
     `extent` is the mesh's longest extent in the camera's unit of depth, `camera_from_object` (4x4) its pose
     there in that unit. `solid` has the same proportions at longest extent 1; None for an inflated silhouette.
-    `bevel`: its edges look rounded by this length, in mesh units.
+    In JSON only what physics knows as a solid is one.
+    `bevel`: its edges look rounded by this length, in mesh units. `views`: the frames that shaped it.
     """
 
     mesh: trimesh.Trimesh
     shape: Shape
-    solid: Solid | None
+    solid: Solid | Round | None
     frame: int
     standing: bool
     extent: float
@@ -61,10 +71,11 @@ class Reconstruction:
     dimensions: Array
     thin: float
     bevel: float = 0.0
+    views: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         solid = None
-        if self.solid is not None:
+        if isinstance(self.solid, Solid):
             solid = {"kind": self.solid.kind, "size": list(self.solid.size), "opening": self.solid.opening}
         return {
             "shape": self.shape,
@@ -77,6 +88,7 @@ class Reconstruction:
             "dimensions": self.dimensions.tolist(),
             "thin": self.thin,
             "bevel": round(self.bevel, 5),
+            "views": list(self.views),
         }
 
 
@@ -118,8 +130,8 @@ def frame_scores(
             continue
         # A hand in front, or a mask that ran over it, shows as an area unlike that of the rest of its run.
         run = next((r for r in contact.runs if r.start <= t < r.stop), None)
-        expected = float(np.percentile(area[run.start : run.stop], 75)) if run else usual
-        fullness = min(area[t] / expected, expected / area[t], (1.5 * usual / area[t]) ** 2)
+        expected = float(np.percentile(area[slice(*whole_rest(run, contact))], 90)) if run else usual
+        fullness = min(area[t] / expected, expected / area[t], 1.5 * usual / area[t]) ** 2
         contours, _ = cv2.findContours(masks[t].astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         hull = cv2.convexHull(np.vstack(contours))
         solidity = min(area[t] / max(cv2.contourArea(hull), 1.0), 1.0)
@@ -134,6 +146,18 @@ def frame_scores(
     return result
 
 
+def whole_rest(run: Run, contact: Contact) -> tuple[int, int]:
+    """Frames [start, stop) of a run and of those next to it: a reaching hand may seem to move an object."""
+    start, stop = run.start, run.stop
+    for other in reversed(contact.runs):
+        if other.stop == start and other.on_table == run.on_table:
+            start = other.start
+    for other in contact.runs:
+        if other.start == stop and other.on_table == run.on_table:
+            stop = other.stop
+    return start, stop
+
+
 def role_opening(family: str, role: str | None) -> Opening:
     """The opening that an object must have to play its role: things go over another, or into one."""
     if family in ("cover", "uncover") and role == "a":
@@ -141,11 +165,13 @@ def role_opening(family: str, role: str | None) -> Opening:
     return "up" if family.endswith("_into") and role == "b" else "none"
 
 
-def opening_of(label: str, solid: Solid, family: str, role: str | None) -> Opening:
+def opening_of(label: str, solid: Solid | Round, family: str, role: str | None) -> Opening:
     """Whether a solid is hollow, and which way it opens: by its role, else by its name and taper."""
     needed = role_opening(family, role)
-    if solid.kind == "sphere" or needed != "none":
-        return needed if solid.kind != "sphere" else "none"
+    if solid.kind in ("sphere", "round"):
+        return "none"
+    if needed != "none":
+        return needed
     return usual_opening(label, solid)
 
 
@@ -259,15 +285,21 @@ def reconstruct(
             frame, base, best, highest = t, height, fit, worth
     whole = largest_component(masks[frame])
     standing = bool(near_table[frame])
+    used = [frame]
+    if best is not None and standing and kind is None:
+        known = Sides.of(label, sides)
+        sights = sights_of(frame, masks, others, scores * near_table, best.kind, known)
+        if sights:
+            best, used = agree(best, sights, camera, known)
     if best is None and kind not in (None, "outline"):
         raise Rejected(f"{label}: its outline is that of no {kind}; leave its kind open in the sheet")
     if best is None:
         mesh, table_from_object = inflate_standing(whole, camera, base)
         shape: Shape = "inflated"
-        solid = None
+        solid: Solid | Round | None = None
     else:
         way = opening or opening_of(label, best.solid, family, role)
-        solid = Solid(best.solid.kind, best.solid.size, way)
+        solid = replace(best.solid, opening=way)
         mesh, table_from_object, shape = solid.mesh(), best.table_from_object, solid.kind
     camera_from_object = camera.camera_from_table @ table_from_object
     meshes.paint(mesh, frames[frame], whole, camera.K, camera_from_object)
@@ -290,7 +322,29 @@ def reconstruct(
         dimensions=_dimensions(unit, unit_solid, whole, thin, label),
         thin=thin,
         bevel=best.bevel / extent if best is not None else 0.0,
+        views=tuple(used),
     )
+
+
+def sights_of(
+    frame: int, masks: Mask, others: Mask, scores: Array, kind: Form, sides: Sides | None
+) -> list[Sight]:
+    """The reference frame and up to `VIEWS` more that show the object well and elsewhere, best first."""
+    good = [int(t) for t in np.argsort(-scores) if t != frame and scores[t] > GOOD_VIEW * scores[frame]]
+    result: list[Sight] = []
+    for t in [frame, *good]:
+        whole = largest_component(masks[t])
+        if any(iou(whole, sight.mask) > UNLIKE for sight in result):
+            continue
+        mask = opened(whole, thin_of(kind, sides))
+        seen = outline(mask, others[t])
+        if seen is not None and seen.free.sum() >= MIN_FREE:
+            result.append(Sight(t, seen, mask))
+        elif t == frame:
+            return []
+        if len(result) > VIEWS:
+            break
+    return result
 
 
 def best_frames(scores: Array, contact: Contact) -> list[int]:
@@ -301,12 +355,14 @@ def best_frames(scores: Array, contact: Contact) -> list[int]:
     return sorted((t for t in found if scores[t] > 0), key=lambda t: -scores[t])
 
 
-def _dimensions(mesh: trimesh.Trimesh, solid: Solid | None, mask: Mask, thin: float, label: str) -> Array:
+def _dimensions(
+    mesh: trimesh.Trimesh, solid: Solid | Round | None, mask: Mask, thin: float, label: str
+) -> Array:
     """The object's own three dimensions, sorted, in mesh units; a handle widens one of a round solid's."""
     if solid is None:
         return np.sort(trimesh.bounds.oriented_bounds(mesh)[1])
     result = solid.extents
-    if solid.kind != "box":
+    if solid.kind in ("frustum", "sphere"):
         columns = [np.flatnonzero(part.any(axis=0)) for part in (mask, opened(mask, thin))]
         shown = np.ptp(columns[0]) / np.ptp(columns[1])
         result[0] *= max(shown, HANDLE) if "mug" in words(label) else shown

@@ -64,6 +64,9 @@ LOST = 0.5
 NEAR_HAND = 5.0
 """Pixels from a hand within which the mask's border may be the hand's."""
 
+FILL = 2.5
+"""Pixels over which the object's colours are spread around it."""
+
 SAME_LOOK = 25.0
 """Grey values by which nine tenths of the pixels at an object that stayed in its place differ at most."""
 
@@ -180,6 +183,18 @@ class Tracker:
             np.vstack([features.pixels, pixels[hit]]),
             np.concatenate([features.number, np.full(int(hit.sum()), -1)]),
         )
+
+    def alone(self, frames: Images, t: int) -> Image:
+        """Frame t, grey, in which what is near the object takes its colours.
+
+        So a feature's window shows the object alone.
+        """
+        grey, mask = to_grey(frames[t]).astype(np.float32), self.masks[t]
+        share = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), FILL)
+        own = cv2.GaussianBlur(np.where(mask, grey, 0).astype(np.float32), (0, 0), FILL)
+        near = ~mask & (share > 1e-4)
+        grey[near] = own[near] / share[near]
+        return np.asarray(grey, np.uint8)
 
     def follow(self, before: Image, after: Image, mask: Mask, features: Features) -> tuple[Features, Array]:
         """The features in the next image, tracked there and back and still inside the mask, and how they
@@ -359,12 +374,12 @@ class Tracker:
                     before = None
                     continue
                 now = self.outline_of(t)
-                after = to_grey(frames[t])
+                after = self.alone(frames, t)
                 if now is None:
                     before, features, weight = after, Features(), None
                     continue
                 if before is None:  # just now it stood still
-                    before, seen, weight = to_grey(frames[t - step]), self.outline_of(t - step), None
+                    before, seen, weight = self.alone(frames, t - step), self.outline_of(t - step), None
                     features = self.seed(before, largest_component(self.masks[t - step]), last, Features())
                 features, flow = self.follow(before, after, self.masks[t], features)
                 guess = self.guess(last, seen, now, features, flow)
@@ -476,7 +491,7 @@ class Tracker:
                 enter, leave = (node.first, node.last)[::step]
                 if behind is None or enter - step != (behind.first, behind.last)[::step][1]:
                     features, before = Features(), None
-                after = to_grey(frames[enter])
+                after = self.alone(frames, enter)
                 if before is not None:
                     features, _ = self.follow(before, after, self.masks[enter], features)
                     seen += [
@@ -484,7 +499,7 @@ class Tracker:
                         for number, pixel in zip(features.number, features.pixels, strict=True)
                     ]
                 if node.first < node.last:
-                    features, after = Features(), to_grey(frames[leave])
+                    features, after = Features(), self.alone(frames, leave)
                 if len(features) < MIN_FEATURES:
                     features = self.seed(after, self.masks[leave], poses[k], features)
                 new = np.flatnonzero(features.number < 0)
