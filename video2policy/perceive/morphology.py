@@ -29,12 +29,6 @@ def signed_distance(mask: Mask) -> Field:
     return np.asarray(inside - outside, np.float32)
 
 
-def thickness(mask: Mask) -> float:
-    """Pixels from the edge to the innermost pixel, at least 1."""
-    roi = region(mask, 1)
-    return max(1.0, float(cv2.distanceTransform(mask[roi].astype(np.uint8), cv2.DIST_L2, 3).max()))
-
-
 def centre(mask: Mask) -> NDArray[np.float64]:
     """Mean [x, y] of a mask's pixels; the frame's middle for an empty mask."""
     if not mask.any():

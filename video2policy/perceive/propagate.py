@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from video2policy.mask import area, iou
 from video2policy.perceive.colour import largest_channel, recoloured, relit
-from video2policy.perceive.morphology import centre, disc, fill_holes, grow, region, settle, signed_distance, thickness
+from video2policy.perceive.morphology import centre, disc, fill_holes, grow, region, settle, signed_distance
 from video2policy.perceive.palette import UNIFORM, Palette, bins
 from video2policy.perceive.scenery import Scenery
 from video2policy.perceive.trust import at_border, signs, trust
@@ -27,7 +27,6 @@ STAYS = 0.4
 """Share of an object's edges, by steepness, that are where they were if it did not move."""
 LOST, DOUBTED = 0.1, 0.5
 """Trust below which a mask is given up, and below which it teaches nothing."""
-ARR: list | None = None
 ARRIVED = 0.55
 """Trust in what rests at an end of the clip where nothing was before."""
 PATIENCE = 12
@@ -148,13 +147,15 @@ class Track:
 
         A shadow multiplies brightness and so leaves the directions of edges, but for its own rim.
         """
-        if self.home_frame == frame:
+        if self.home_frame == frame or area(self.home) < 0.7 * self.area:  # a part of it may show more now
             return False
         roi = region(self.home, 4 * self.clip.unit)
         near = grow(self.home[roi], 3 * self.clip.unit)
 
         def slopes(image: Image) -> Field:
-            grey = np.log1p(cv2.cvtColor(np.ascontiguousarray(image[roi]), cv2.COLOR_RGB2GRAY).astype(np.float32))
+            grey = np.log1p(
+                cv2.cvtColor(np.ascontiguousarray(image[roi]), cv2.COLOR_RGB2GRAY).astype(np.float32)
+            )
             return np.stack([cv2.Sobel(grey, cv2.CV_32F, i, 1 - i, ksize=3) for i in (1, 0)], axis=-1)
 
         def alike(a: Field, b: Field) -> float:
@@ -271,8 +272,7 @@ class Track:
         likely = (cv2.GaussianBlur(ratio, (0, 0), 1.5 * self.clip.unit) > 1.0).astype(np.uint8)
         candidates = cv2.morphologyEx(likely, cv2.MORPH_OPEN, disc(2 * self.clip.unit))
         count, labels, stats, centres = cv2.connectedComponentsWithStats(candidates, connectivity=8)
-        best, best_value = None, 0.2
-        usual = thickness(self.home)
+        best, best_value = None, 0.3
         reach = (0.15 + 0.05 * self.lost) * float(np.hypot(*self.clip.shape))
         for label in range(1, count):
             size = stats[label, cv2.CC_STAT_AREA] / self.area
@@ -285,8 +285,7 @@ class Track:
                 continue
             alike = self._likeness(index[labels == label], gone)
             near = 1.0 if anywhere else np.exp(-0.5 * (distance / reach) ** 2)
-            slim = thickness(labels == label) / usual
-            value = alike * min(size, 1 / size) ** 0.35 * near * min(1.0, slim, 1 / slim) ** 0.5
+            value = alike * min(size, 1 / size) ** 0.35 * near
             if value > best_value:
                 best, best_value = label, float(value)
         mask = np.zeros(self.clip.shape, bool)
@@ -367,8 +366,8 @@ def arrival(scene: Scenery, end: int, doubted: Mask, least: float) -> Mask | Non
     new &= ~(light & grow(scene.start, 14 * clip.unit))  # the object's own shadow went with it
     new &= np.ptp(last, axis=0).max(axis=-1) < 24  # what moves yet is a hand, or its shadow
     stayed = scene.start & (largest_channel(cv2.absdiff(now, clip.images[scene.frame])) < 18)
-    if area(doubted & (new | stayed)) > 0.5 * area(doubted) > 0:
-        return None  # it rests there already, or has not moved
+    if area(doubted & stayed) > 0.5 * area(doubted) > 0:
+        return None
     count, labels, stats, _ = cv2.connectedComponentsWithStats(new.astype(np.uint8), connectivity=8)
     index = bins(clip.lab(end))
     best, best_value = None, least
@@ -377,10 +376,8 @@ def arrival(scene: Scenery, end: int, doubted: Mask, least: float) -> Mask | Non
         if not 0.1 < size < 1.8:
             continue
         mask = labels == label
-        if (at_border(mask) and not at_border(scene.start)):
+        if at_border(mask) and not at_border(scene.start):
             continue
-        if area(mask & doubted) > 0.3 * area(mask):
-            continue  # a part of what was found there
         own, others = scene.colours, [scene.colours.hand, *scene.colours.rivals]
         mine = np.maximum(own.own.density(index[mask]), 0.4 * own.relit.density(index[mask]))
         rest = np.max([p.density(index[mask]) for p in others], axis=0)
@@ -388,8 +385,11 @@ def arrival(scene: Scenery, end: int, doubted: Mask, least: float) -> Mask | Non
         value = (0.5 + 0.5 * likeness) * min(size, 1 / size) ** 0.35 * (1 - 0.8 * light[mask].mean())
         if value > best_value:
             best, best_value = label, float(value)
-    if ARR is not None: ARR.append((end, new, best, labels))
-    return None if best is None else fill_holes(labels == best)
+    if best is None:
+        return None
+    mask = fill_holes(labels == best)
+    same = area(mask & doubted) > 0.3 * min(area(mask), area(doubted))
+    return None if same and area(mask) < 1.1 * area(doubted) else mask
 
 
 def mend(scene: Scenery, found: Followed) -> None:
