@@ -18,8 +18,8 @@ Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 LEAST_FILLED, FILLED = 0.45, 0.6
-"""Overlaps of a mask's bounding box with the prompt's: below the one a part of the object was taken for it, above
-the other its extent fits."""
+"""Overlaps of a mask's bounding box with the prompt's: below the one, a part was taken for the object; above
+the other, its extent fits."""
 CORE = 0.35
 """Half axes, in sides of the box, of what is taken for the object where a part alone was found."""
 

@@ -147,7 +147,7 @@ class Track:
 
         A shadow multiplies brightness and so leaves the directions of edges, but for its own rim.
         """
-        if self.home_frame == frame or area(self.home) < 0.7 * self.area:  # a part of it may show more now
+        if self.home_frame == frame or area(self.home) < max(1.0, 0.7 * self.area):  # more may show now
             return False
         roi = region(self.home, 4 * self.clip.unit)
         near = grow(self.home[roi], 3 * self.clip.unit)
@@ -167,7 +167,7 @@ class Track:
 
         was, current = self._pixels(self.home_frame, roi), self._pixels(frame, roi)
         same = largest_channel(cv2.absdiff(was, current)) < 14
-        rim = near & (np.abs(signed_distance(self.home[roi])) < 3 * self.clip.unit)
+        rim = near & (np.abs(signed_distance(self.home[roi])) < max(1.5, 3 * self.clip.unit))
         if min(same[self.home[roi]].mean(), same[rim].mean()) > 0.85:
             return True
         if seen:
@@ -350,7 +350,8 @@ def arrival(scene: Scenery, end: int, doubted: Mask, least: float) -> Mask | Non
     """What rests at the clip's ``end`` where nothing was on the prompt's frame, if it may be the object.
 
     It may look otherwise than it did: in other light, from behind, half in a bowl. So what has come counts,
-    its colours only among several. ``doubted``: the mask (H, W) there so far; ``least``: value of what is taken.
+    its colours only among several. ``doubted``: the mask (H, W) there so far, which is kept (None) if it has
+    not moved or is the larger part of the same; ``least``: value from which something is taken.
     """
     clip = scene.footage
     step = 1 if end < scene.frame else -1
@@ -401,7 +402,7 @@ def mend(scene: Scenery, found: Followed) -> None:
         if score[last] < DOUBTED and last != scene.frame:
             mask, value = Track(scene, scene.start, scene.frame).search(last, anywhere=True)
             hidden = not masks[last].any() and last not in missing
-            came = None if value >= DOUBTED else arrival(scene, last, masks[last], 0.3 if hidden else 0.12)
+            came = None if value >= DOUBTED else arrival(scene, last, masks[last], 0.2 if hidden else 0.12)
             if came is not None:
                 mask, value = came, ARRIVED
                 scene.colours.own.learn(bins(scene.footage.lab(last))[came], 0.4)
