@@ -29,6 +29,8 @@ LOST, DOUBTED = 0.1, 0.5
 """Trust below which a mask is given up, and below which it teaches nothing."""
 ARRIVED = 0.55
 """Trust in what rests at an end of the clip where nothing was before."""
+MOST_RELIT = 0.75
+"""Share of what came to rest that may be what was there before in other light: more of it is a shadow."""
 PATIENCE = 12
 """Frames after which a pass that makes nothing better ends."""
 SETTLED = 6
@@ -377,7 +379,8 @@ def arrival(scene: Scenery, end: int, doubted: Mask, least: float) -> Mask | Non
         if not 0.1 < size < 1.8:
             continue
         mask = labels == label
-        if at_border(mask) and not at_border(scene.start):
+        shadow = light[mask].mean() > MOST_RELIT
+        if shadow or (at_border(mask) and not at_border(scene.start)):
             continue
         own, others = scene.colours, [scene.colours.hand, *scene.colours.rivals]
         mine = np.maximum(own.own.density(index[mask]), 0.4 * own.relit.density(index[mask]))
