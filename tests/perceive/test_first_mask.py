@@ -27,3 +27,14 @@ def test_first_mask_keeps_parts_that_look_like_a_hand() -> None:
 def test_box_outside_the_frame_is_refused() -> None:
     with pytest.raises(Rejected, match="holds no pixel"):
         first_mask(np.zeros((40, 40, 3), np.uint8), Prompt("cup", 0, (60, 60, 80, 80)))
+
+
+def test_a_print_is_not_taken_for_what_it_is_on() -> None:
+    rng = np.random.default_rng(2)
+    image = rng.normal((96, 70, 50), 9, (160, 200, 3))
+    truth = np.zeros((160, 200), bool)
+    truth[40:120, 70:130] = True
+    image[truth] = rng.normal((112, 82, 62), 4, (truth.sum(), 3))  # brown on brown
+    image[80:105, 90:115] = (240, 240, 235)
+    mask = first_mask(image.clip(0, 255).astype(np.uint8), Prompt("cup", 0, (70, 40, 130, 120)))
+    assert iou(mask, truth) > 0.8

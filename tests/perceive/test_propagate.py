@@ -7,7 +7,7 @@ from video2policy.mask import bounding_box, iou
 from video2policy.perceive.first_mask import first_mask
 from video2policy.perceive.footage import Footage
 from video2policy.perceive.prompt import Prompt
-from video2policy.perceive.propagate import mend, propagate
+from video2policy.perceive.propagate import Track, arrival, mend, propagate
 from video2policy.perceive.scenery import Scenery
 
 Image = NDArray[np.uint8]
@@ -69,3 +69,28 @@ def test_sure_masks_are_left_alone() -> None:
     before = {i: mask.copy() for i, mask in found.masks.items()}
     mend(scene, found)
     assert all((found.masks[i] == before[i]).all() for i in before)
+
+
+def test_what_came_to_rest_is_found_in_any_colour() -> None:
+    images, truth = played([(20, 40)] * 8 + [None] * 12)
+    rested = np.zeros(SIZE, bool)
+    rested[70:100, 130:170] = True
+    for image in images[12:]:
+        image[rested] = (30, 110, 40)  # its back
+    scene = scenery(images, truth[0])
+    nothing = np.zeros(SIZE, bool)
+    came = arrival(scene, 19, nothing, 0.12)
+    assert came is not None and iou(came, rested) > 0.9
+    assert arrival(scene, 19, rested, 0.12) is None, "it was found there already"
+    for image in images[12:]:
+        image[rested] = (0.6 * images[0][rested]).astype(np.uint8)  # a shadow that stays
+    assert arrival(scene, 19, nothing, 0.12) is None
+
+
+def test_what_has_not_moved_is_known_in_another_light() -> None:
+    images, truth = played([(20, 40)] * 6 + [(60, 40)] * 2)
+    track = Track(scenery(images, truth[0]), truth[0], 0)
+    images[3][:] = (0.6 * images[3]).astype(np.uint8)
+    assert track._remains(3) and not track._remains(3, seen=True)
+    assert track._remains(2, seen=True)
+    assert not track._remains(6) and not track._remains(6, seen=True)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from video2policy.mask import area, largest_component
+from video2policy.mask import area, bounding_box, box_iou, largest_component
 from video2policy.perceive.colour import to_lab
 from video2policy.perceive.morphology import disc, fill_holes, grow, region, settle, signed_distance
 from video2policy.perceive.palette import UNIFORM, Palette, bins
@@ -16,6 +16,12 @@ from video2policy.perceive.verdict import Rejected
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
+
+LEAST_FILLED, FILLED = 0.45, 0.6
+"""Overlaps of a mask's bounding box with the prompt's: below the one, a part was taken for the object; above
+the other, its extent fits."""
+CORE = 0.35
+"""Half axes, in sides of the box, of what is taken for the object where a part alone was found."""
 
 
 def first_mask(image: Image, prompt: Prompt, avoid: Mask | None = None) -> Mask:
@@ -29,6 +35,10 @@ def first_mask(image: Image, prompt: Prompt, avoid: Mask | None = None) -> Mask:
         Rejected: if the mask is empty.
     """
     rough, told = grabcut(image, prompt, avoid)
+    if told and filling(rough, prompt) < LEAST_FILLED:  # a print on it, or what lies before it
+        whole, sure = grabcut(image, prompt, avoid, CORE)
+        if sure and filling(whole, prompt) > FILLED:
+            return whole
     unit = float(np.hypot(*image.shape[:2])) / 800.0
     inside = np.zeros(image.shape[:2], bool)
     x0, y0, x1, y1 = (max(0, round(v)) for v in prompt.box)
@@ -88,8 +98,15 @@ def first_mask(image: Image, prompt: Prompt, avoid: Mask | None = None) -> Mask:
     return found if area(found) > 0.5 * area(rough) else rough
 
 
-def grabcut(image: Image, prompt: Prompt, avoid: Mask | None = None) -> tuple[Mask, bool]:
+def filling(mask: Mask, prompt: Prompt) -> float:
+    """Overlap of a mask's bounding box with the prompt's: an object reaches to the sides of its box."""
+    return box_iou(prompt.box, bounding_box(mask))
+
+
+def grabcut(image: Image, prompt: Prompt, avoid: Mask | None = None, core: float = 0) -> tuple[Mask, bool]:
     """GrabCut from the prompt's box or points; False when colours told nothing and most of the box is taken.
+
+    ``core``: half axes, in sides of the box, of an ellipse in its middle that surely is the object's.
 
     Raises:
         Rejected: if the box is outside the frame.
@@ -108,6 +125,10 @@ def grabcut(image: Image, prompt: Prompt, avoid: Mask | None = None) -> tuple[Ma
         likely = avoid[top : y1 + margin, left : x1 + margin] & (trimap == cv2.GC_PR_FGD)
         trimap[likely] = cv2.GC_PR_BGD
     radius = max(2, round(0.06 * min(x1 - x0, y1 - y0)))
+    if core:
+        middle = ((x0 + x1) // 2 - left, (y0 + y1) // 2 - top)
+        axes = (round(core * (x1 - x0)), round(core * (y1 - y0)))
+        cv2.ellipse(trimap, middle, axes, 0, 0, 360, int(cv2.GC_FGD), -1)
     for x, y in prompt.points:
         cv2.circle(trimap, (round(x) - left, round(y) - top), radius, int(cv2.GC_FGD), -1)
     if not (trimap == cv2.GC_BGD).any():  # a box as large as the picture leaves no background to learn from

@@ -13,16 +13,24 @@ from video2policy.perceive.colour import is_skin, largest_channel, recoloured, r
 from video2policy.perceive.morphology import centre, disc, fill_holes, grow, region, settle, signed_distance
 from video2policy.perceive.palette import UNIFORM, Palette, bins
 from video2policy.perceive.scenery import DEEP_SHADOW, Scenery
-from video2policy.perceive.trust import signs, trust
+from video2policy.perceive.trust import at_border, signs, trust
 
+Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Field = NDArray[np.float32]
 
 HIDDEN = {"smaller": 0.0, "agreement": 1.0}
 HIDING = HIDDEN | {"sure": 0.95}
 """Signs that are bad of what is hidden in part, too, and no reason to give a mask up."""
+STAYING = HIDING | {"shadow": 0.0, "hand": 0.0}
+STAYS = 0.4
+"""Share of an object's edges, by steepness, that are where they were if it did not move."""
 LOST, DOUBTED = 0.1, 0.5
 """Trust below which a mask is given up, and below which it teaches nothing."""
+ARRIVED = 0.55
+"""Trust in what rests at an end of the clip where nothing was before."""
+MOST_RELIT = 0.75
+"""Share of what came to rest that may be what was there before in other light: more of it is a shadow."""
 PATIENCE = 12
 """Frames after which a pass that makes nothing better ends."""
 SETTLED = 6
@@ -54,6 +62,8 @@ class Track:
         """Number of frames since its mask could be trusted."""
         self.home = start
         """Its mask then."""
+        self.home_frame = frame
+        """The frame of ``home``."""
         self.missing = False
         """Whether it was not found although nothing hides the place where it was."""
         rows, columns = self.clip.shape
@@ -116,11 +126,13 @@ class Track:
             return self.search(frame)
         measured = signs(self.scene, frame, mask, float(p[found].mean()), iou(found, moved[roi]))
         score = trust(measured)
+        if score < DOUBTED and self._remains(frame, True):
+            return self._stay(frame)
         if trust(measured | HIDING) < LOST:
             return self.search(frame)
         self._update(frame, roi, mask, p, whole, look)
         if score > DOUBTED:
-            self.lost, self.home = 0, mask
+            self.lost, self.home, self.home_frame = 0, mask, frame
             self.area = 0.95 * self.area + 0.05 * max(count, 0.5 * self.area)
         return mask, score
 
@@ -175,6 +187,46 @@ class Track:
         # The weaker direction counts: a book that slides along its spine leaves its long edges in place.
         weakest = [np.linalg.eigvalsh(slope[m].T @ slope[m])[0] for m in (edge, kept)]
         return bool(weakest[1] > 0.35 * weakest[0] > 0)
+
+    def _remains(self, frame: int, seen: bool = False) -> bool:
+        """Whether the edges that the object had where it was last are there still, in whatever light.
+
+        A shadow multiplies brightness and so leaves the directions of edges, but for its own rim.
+        """
+        if self.home_frame == frame or area(self.home) < max(1.0, 0.7 * self.area):  # more may show now
+            return False
+        roi = region(self.home, 4 * self.clip.unit)
+        near = grow(self.home[roi], 3 * self.clip.unit)
+
+        def slopes(image: Image) -> Field:
+            grey = np.log1p(
+                cv2.cvtColor(np.ascontiguousarray(image[roi]), cv2.COLOR_RGB2GRAY).astype(np.float32)
+            )
+            return np.stack([cv2.Sobel(grey, cv2.CV_32F, i, 1 - i, ksize=3) for i in (1, 0)], axis=-1)
+
+        def alike(a: Field, b: Field) -> float:
+            weight = np.minimum(np.linalg.norm(a, axis=-1), 1.0) * near
+            lengths = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
+            same = (a * b).sum(-1) > 0.85 * lengths
+            same &= np.linalg.norm(b, axis=-1) > 0.4 * np.linalg.norm(a, axis=-1)
+            return float((weight * same).sum() / max(1e-6, weight.sum()))
+
+        was, current = self._pixels(self.home_frame, roi), self._pixels(frame, roi)
+        same = largest_channel(cv2.absdiff(was, current)) < 14
+        rim = near & (np.abs(signed_distance(self.home[roi])) < max(1.5, 3 * self.clip.unit))
+        if min(same[self.home[roi]].mean(), same[rim].mean()) > 0.85:
+            return True
+        if seen:
+            return False
+        then = slopes(self.clip.images[self.home_frame])
+        now = slopes(self.clip.images[frame])
+        return alike(then, now) > max(STAYS, alike(then, slopes(self.scene.plate)) + 0.2)
+
+    def _stay(self, frame: int) -> tuple[Mask, float]:
+        """The mask where it could be trusted last, and its score: the object has not moved since."""
+        self.mask, self.whole = self.home, self.home.astype(np.float32)
+        self.look = self.clip.images[self.home_frame].astype(np.float32)
+        return self.home, trust(signs(self.scene, frame, self.home, STAYING["sure"]) | STAYING)
 
     def _pixels(self, frame: int, roi: tuple[slice, slice]) -> Field:
         return self.clip.images[frame][roi].astype(np.float32)
@@ -284,6 +336,8 @@ class Track:
                 best, best_value = label, float(value)
         mask = np.zeros(self.clip.shape, bool)
         self.missing = best is None and gone
+        if best is None and not anywhere and self._remains(frame):
+            return self._stay(frame)
         if best is None:
             self.mask = mask  # what hides it now must not carry it along
             return mask, 0.0
@@ -291,6 +345,8 @@ class Track:
         measured = signs(self.scene, frame, mask, float((1 / (1 + np.exp(-ratio[mask]))).mean()))
         score = trust(measured)
         if trust(measured | (HIDDEN if hidden else HIDING)) < LOST:
+            if not anywhere and self._remains(frame):
+                return self._stay(frame)
             self.missing, self.mask = gone, np.zeros_like(mask)
             return self.mask, 0.0
         self.mask, self.whole = mask, mask.astype(np.float32)
@@ -336,14 +392,67 @@ def propagate(scene: Scenery) -> Followed:
     return found
 
 
+def arrival(scene: Scenery, end: int, doubted: Mask, least: float) -> Mask | None:
+    """What rests at the clip's ``end`` where nothing was on the prompt's frame, if it may be the object.
+
+    It may look otherwise than it did: in other light, from behind, half in a bowl. So what has come counts,
+    its colours only among several. ``doubted``: the mask (H, W) there so far, which is kept (None) if it has
+    not moved or is the larger part of the same; ``least``: value from which something is taken.
+    """
+    clip = scene.footage
+    step = 1 if end < scene.frame else -1
+    last = np.stack([clip.images[end + step * i] for i in range(min(4, abs(end - scene.frame)))])
+    now = np.median(last, axis=0).astype(np.uint8)
+    light = relit(scene.at_prompt, now)
+    change = cv2.GaussianBlur(largest_channel(cv2.absdiff(now, scene.at_prompt)), (3, 3), 0)
+    low, high = cv2.erode(scene.at_prompt, disc(1)), cv2.dilate(scene.at_prompt, disc(1))
+    beyond = largest_channel(cv2.max(cv2.subtract(low, now), cv2.subtract(now, high))) > 14
+    # Edges of the background shift by a pixel; what is next to a true change belongs to it.
+    beyond = cv2.morphologyEx(beyond.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)) > 0
+    new = (change > 18) & grow(beyond, 1) & scene.at_prompt_known & ~grow(scene.start, 2 * clip.unit)
+    new &= ~(light & grow(scene.start, 14 * clip.unit))  # the object's own shadow went with it
+    new &= np.ptp(last, axis=0).max(axis=-1) < 24  # what moves yet is a hand, or its shadow
+    stayed = scene.start & (largest_channel(cv2.absdiff(now, clip.images[scene.frame])) < 18)
+    if area(doubted & stayed) > 0.5 * area(doubted) > 0:
+        return None
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(new.astype(np.uint8), connectivity=8)
+    index = bins(clip.lab(end))
+    best, best_value = None, least
+    for label in range(1, count):
+        size = stats[label, cv2.CC_STAT_AREA] / area(scene.start)
+        if not 0.1 < size < 1.8:
+            continue
+        mask = labels == label
+        shadow = light[mask].mean() > MOST_RELIT
+        if shadow or (at_border(mask) and not at_border(scene.start)):
+            continue
+        own, others = scene.colours, [scene.colours.hand, *scene.colours.rivals]
+        mine = np.maximum(own.own.density(index[mask]), 0.4 * own.relit.density(index[mask]))
+        rest = np.max([p.density(index[mask]) for p in others], axis=0)
+        likeness = np.clip(np.log((mine + UNIFORM) / (rest + UNIFORM)) / 3, -1, 1).mean()
+        value = (0.5 + 0.5 * likeness) * min(size, 1 / size) ** 0.35 * (1 - 0.8 * light[mask].mean())
+        if value > best_value:
+            best, best_value = label, float(value)
+    if best is None:
+        return None
+    mask = fill_holes(labels == best)
+    same = area(mask & doubted) > 0.3 * min(area(mask), area(doubted))
+    return None if same and area(mask) < 1.1 * area(doubted) else mask
+
+
 def mend(scene: Scenery, found: Followed) -> None:
     """Where masks are doubted and the object is seen again later: what a pass from there back makes of it."""
     masks, score, missing = found
     for direction, end in ((1, len(scene.footage)), (-1, -1)):
         order = list(range(scene.frame, end, direction))
         last = order[-1]
-        if score[last] < DOUBTED:
+        if score[last] < DOUBTED and last != scene.frame:
             mask, value = Track(scene, scene.start, scene.frame).search(last, anywhere=True)
+            hidden = not masks[last].any() and last not in missing
+            came = None if value >= DOUBTED else arrival(scene, last, masks[last], 0.2 if hidden else 0.12)
+            if came is not None:
+                mask, value = came, ARRIVED
+                scene.colours.own.learn(bins(scene.footage.lab(last))[came], 0.4)
             if value > score[last]:
                 masks[last], score[last] = mask, value
                 missing.discard(last)
