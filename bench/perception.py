@@ -26,6 +26,7 @@ from video2policy import demo, pose
 from video2policy import mesh as meshes
 from video2policy.evaluate.perception import box_sides, d1, resized
 from video2policy.mask import bounding_box, box_iou, load_masks
+from video2policy.scene import CONFIDENT, settled_frames
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -74,8 +75,8 @@ class Row:
     rigid alignment in the reference frame, at the object's true size: the error of the size has a line of its
     own, and without a given one a carried object would else never be right."""
     ends: float = np.nan
-    """The larger ADD / diameter, so aligned, of the first and last frame with a pose: what a task starts from
-    and ends in."""
+    """The larger ADD / diameter, so aligned, of the first and last confident frames (median): what a task
+    starts from and ends in."""
     placed: float = np.nan
     """As the track over all frames, without alignment and at the found size: distance from the camera
     included."""
@@ -299,15 +300,17 @@ def _measure_track(
     moving[1:] = shift > 0.001
     moving[:-1] |= shift > 0.001
     error, near = np.full(len(true), np.inf), np.zeros(len(true), bool)
-    for t in np.flatnonzero(shown):
+    for t in range(len(true)):
         estimate = found[t]
         if estimate is None:
             continue
         error[t] = add(at_size(estimate) @ aligned, true[t], points, turns) / diameter
         near[t] = add(estimate @ by_definition, true[t], points, turns) < CLOSE * diameter
-    close, known = error < CLOSE, np.flatnonzero(np.isfinite(error))
-    if len(known):
-        row.ends = float(error[known[[0, -1]]].max())
+    close = error < CLOSE
+    sure = error[np.isfinite(error) & (np.array(poses["confidence"]) >= CONFIDENT)]
+    if len(sure):
+        count = settled_frames(len(sure))
+        row.ends = float(max(np.median(sure[:count]), np.median(sure[-count:])))
     row.track_static = float(close[shown & ~moving].mean()) if (shown & ~moving).any() else np.nan
     row.track_moving = float(close[shown & moving].mean()) if (shown & moving).any() else np.nan
     row.placed = float(near[shown].mean())

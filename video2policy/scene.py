@@ -245,9 +245,16 @@ class Track:
         ]
         if not sure:
             raise Rejected("no frame shows the object's pose with any confidence")
-        # Never more than a sixth of the track: in a short clip the object already moves by then.
-        count = max(1, min(SETTLED_FRAMES, len(sure) // 6))
+        count = settled_frames(len(sure))
         return pose.median_transform(sure[:count]), pose.median_transform(sure[-count:])
+
+
+def settled_frames(confident: int) -> int:
+    """How many of so many confident frames at either end make the first or last pose.
+
+    Never more than a sixth: in a short clip the object already moves by then.
+    """
+    return max(1, min(SETTLED_FRAMES, confident // 6))
 
 
 def difference(first: ArrayLike, last: ArrayLike) -> Difference:

@@ -50,7 +50,8 @@ def perfect(folder: Path, clip: RenderedClip, size: float = 1.0, shift: int = 0,
             json.dumps({"dimensions": own_dimensions, "frame": 0, "camera_from_object": poses[0].tolist()})
         )
         (own / "size.json").write_text(json.dumps({"scale": size * extent, "depth_scale": size}))
-        (own / "poses.json").write_text(json.dumps({"camera_from_object": poses.tolist()}))
+        track = {"camera_from_object": poses.tolist(), "confidence": [1.0] * n}
+        (own / "poses.json").write_text(json.dumps(track))
     (root / "objects.json").write_text(json.dumps({"objects": entries}))
     assert world_from_camera.shape == (4, 4)
     return folder / "results"

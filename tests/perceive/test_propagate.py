@@ -7,7 +7,7 @@ from video2policy.mask import bounding_box, iou
 from video2policy.perceive.first_mask import first_mask
 from video2policy.perceive.footage import Footage
 from video2policy.perceive.prompt import Prompt
-from video2policy.perceive.propagate import Track, arrival, mend, propagate
+from video2policy.perceive.propagate import Followed, Track, arrival, has_moved, mend, propagate
 from video2policy.perceive.scenery import Scenery
 
 Image = NDArray[np.uint8]
@@ -85,6 +85,19 @@ def test_what_came_to_rest_is_found_in_any_colour() -> None:
     for image in images[12:]:
         image[rested] = (0.6 * images[0][rested]).astype(np.uint8)  # a shadow that stays
     assert arrival(scene, 19, nothing, 0.12) is None
+
+
+def test_what_is_covered_where_it_rests_has_not_moved() -> None:
+    for places, moved in (
+        ([(20, 40)] * 9 + [None] * 6, False),
+        ([(20 + 6 * t, 40) for t in range(15)], True),
+    ):
+        images, truth = played(places)
+        scene = scenery(images, truth[0])
+        score = {t: float(t < 9 or t == 14) for t in range(15)}  # a ghost on the last frame
+        found = Followed(dict(enumerate(truth)), score, set())
+        found.masks[14] = np.roll(truth[0], 100, axis=1)
+        assert has_moved(scene, found, range(15)) is moved
 
 
 def test_what_has_not_moved_is_known_in_another_light() -> None:

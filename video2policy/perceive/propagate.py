@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -35,6 +36,8 @@ PATIENCE = 12
 """Frames after which a pass that makes nothing better ends."""
 SETTLED = 6
 """Frames within which the mask of what was found again becomes whole."""
+FLICKER = 2
+"""Doubted frames in a row after which an object counts as lost."""
 MOST_AT_ONCE, LEAST_SEAM = 0.35, 0.5
 """A face that turns into view has at most this share of the mask at first, and borders on it over a length
 whose square is at least this share of the face."""
@@ -440,6 +443,19 @@ def arrival(scene: Scenery, end: int, doubted: Mask, least: float) -> Mask | Non
     return None if same and area(mask) < 1.1 * area(doubted) else mask
 
 
+def has_moved(scene: Scenery, found: Followed, order: Sequence[int]) -> bool:
+    """Whether the object had left its place on the prompt's frame, ``order[0]``, when it was lost."""
+    seen = scene.start
+    lost = 0
+    for frame in order:
+        lost = 0 if found.score[frame] >= DOUBTED else lost + 1
+        if lost == 0:
+            seen = found.masks[frame]
+        if lost > FLICKER:
+            break
+    return bool(area(seen & scene.start) < 0.5 * area(seen))
+
+
 def mend(scene: Scenery, found: Followed) -> None:
     """Where masks are doubted and the object is seen again later: what a pass from there back makes of it."""
     masks, score, missing = found
@@ -449,7 +465,11 @@ def mend(scene: Scenery, found: Followed) -> None:
         if score[last] < DOUBTED and last != scene.frame:
             mask, value = Track(scene, scene.start, scene.frame).search(last, anywhere=True)
             hidden = not masks[last].any() and last not in missing
-            came = None if value >= DOUBTED else arrival(scene, last, masks[last], 0.2 if hidden else 0.12)
+            came = None
+            # What is covered where it rests is still there; before it was uncovered, its place looks bare.
+            left = has_moved(scene, found, order) or (direction > 0 and last in missing)
+            if value < DOUBTED and left:
+                came = arrival(scene, last, masks[last], 0.2 if hidden else 0.12)
             if came is not None:
                 mask, value = came, ARRIVED
                 scene.colours.own.learn(bins(scene.footage.lab(last))[came], 0.4)
