@@ -244,6 +244,22 @@ def test_nothing_to_see_is_rejected(lifted: Perceived):
         )
 
 
+@pytest.mark.parametrize("pitch", [25, 40])
+def test_what_lies_is_as_flat_and_as_wide_as_it_is(pitch):
+    view = camera(pitch)
+    point = in_view(view)
+    parts = [Solid("box", (0.16, 0.03, 0.03)), Solid("box", (0.03, 0.1, 0.03))]  # an L on the table
+    mask = seen_mask(parts[0], view, point[0], point[1]) | seen_mask(
+        parts[1], view, point[0] + 0.065, point[1] + 0.035
+    )
+    shape, table_from_object = inflate_standing(mask, view, 0.0, lying=True)
+    world = pose.apply(table_from_object, shape.vertices)
+    assert world[:, 2].min() == pytest.approx(0, abs=1e-9)
+    assert np.ptp(world, axis=0)[:2] == pytest.approx([0.16, 0.1], rel=0.3) and np.ptp(world[:, 2]) < 0.08
+    drawn = meshes.silhouette(shape, view.K, view.camera_from_table @ table_from_object, view.shape)
+    assert iou(drawn, mask) > 0.6
+
+
 @pytest.mark.parametrize("pitch", [15, 35, 75])
 def test_an_inflated_silhouette_stands_on_the_table(pitch):
     view = camera(pitch)

@@ -33,6 +33,15 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Image = NDArray[np.uint8]
 
+# fmt: off
+LYING = frozenset([
+    "banana", "carrot", "cucumber", "fork", "knife", "spoon", "scissors", "key", "comb", "toothbrush",
+    "hairbrush", "spatula", "screwdriver", "plier", "pliers", "hammer", "wrench", "watch", "cable",
+    "chopstick",
+])
+# fmt: on
+"""Things of no simple shape that lie on a table rather than stand."""
+
 ASPECT = 0.8
 """Depth over width of an inflated silhouette."""
 
@@ -178,13 +187,16 @@ def opening_of(label: str, solid: Solid | Round, family: str, role: str | None) 
 # -------------------------------------------------------------------------------------------- inflation
 
 
-def inflate_standing(mask: Mask, camera: Camera, base: float) -> tuple[trimesh.Trimesh, Array]:
+def inflate_standing(
+    mask: Mask, camera: Camera, base: float, lying: bool = False
+) -> tuple[trimesh.Trimesh, Array]:
     """The silhouette, inflated upright, in world axes, and table_from_object (4x4), its foot at height
     `base`.
 
-    What stands is cut out by the vertical plane through it that faces the camera; seen from steeply above, by
-    a level plane at half its height: so the inflated shape does not lean as the image plane does. Its foot is
-    flattened, to stand on. Raises Rejected where the mask's bottom is above the horizon.
+    What stands is cut out by the vertical plane through it that faces the camera; what is `lying`, or seen
+    from steeply above, by a level plane at half its height: so the inflated shape does not lean as the image
+    plane does. Its foot is flattened, to stand on. Raises Rejected where the mask's bottom is above the
+    horizon.
     """
     rows, columns = np.nonzero(mask)
     low = np.array([float(np.median(columns)) + 0.5, float(rows.max()) + 1.0])
@@ -195,30 +207,33 @@ def inflate_standing(mask: Mask, camera: Camera, base: float) -> tuple[trimesh.T
     pixel = depth / float(camera.K[0, 0])
     width, height = np.ptp(columns) + 1, np.ptp(rows) + 1
     half = 0.5 * ASPECT * min(width, height) * pixel
-    steep = camera.pitch > STEEP
-    stretch = np.sin(np.radians(camera.pitch)) if steep else np.cos(np.radians(camera.pitch))
-    # A grid on the plane, one pixel of the image a step: u to the right, v away (steep) or up.
+    level = lying or camera.pitch > STEEP
+    stretch = np.sin(np.radians(camera.pitch)) if level else np.cos(np.radians(camera.pitch))
+    # A grid on the plane, one pixel of the image a step: u to the right, v away (level) or up.
     across, along = np.arange(-width, width + 1), np.arange(-0.5 * height, 1.6 * height / stretch)
     u, v = np.meshgrid(across * pixel, along * pixel)
-    if steep:
-        points = np.stack([foot[0] + v, foot[1] - u, np.full_like(u, base + half)], axis=-1)
-    else:
-        points = np.stack([np.full_like(u, foot[0] + half), foot[1] - u, base + v], axis=-1)
-    at = np.nan_to_num(camera.project(points.reshape(-1, 3)), nan=-1.0).astype(int)
-    inside = (at >= 0).all(axis=1) & (at[:, 0] < mask.shape[1]) & (at[:, 1] < mask.shape[0])
-    cut = np.zeros(len(at), bool)
-    cut[inside] = mask[at[inside, 1], at[inside, 0]]
-    flat = cut.reshape(u.shape)
-    if not flat.any():
-        raise Rejected("the object's silhouette cannot be set upright under the assumed camera")
-    blob = meshes.inflate(flat, ASPECT, resolution=40)
-    place = points[0, 0]
+    # How high the plane is depends on how thick the shape becomes, which the plane tells.
+    for _ in range(2 if lying else 1):
+        if level:
+            points = np.stack([foot[0] + v, foot[1] - u, np.full_like(u, base + half)], axis=-1)
+        else:
+            points = np.stack([np.full_like(u, foot[0] + half), foot[1] - u, base + v], axis=-1)
+        at = np.nan_to_num(camera.project(points.reshape(-1, 3)), nan=-1.0).astype(int)
+        inside = (at >= 0).all(axis=1) & (at[:, 0] < mask.shape[1]) & (at[:, 1] < mask.shape[0])
+        cut = np.zeros(len(at), bool)
+        cut[inside] = mask[at[inside, 1], at[inside, 0]]
+        flat = cut.reshape(u.shape)
+        if not flat.any():
+            raise Rejected("the object's silhouette cannot be set upright under the assumed camera")
+        blob = meshes.inflate(flat, ASPECT, resolution=40)
+        place = points[0, 0]
+        half = 0.45 * float(np.ptp(blob.vertices[:, 2])) * pixel
     x, y, z = np.asarray(blob.vertices).T * pixel
     world = np.stack([place[0] + y, place[1] - x, place[2] + z], axis=1)
-    if not steep:
+    if not level:
         world = np.stack([place[0] + z, place[1] - x, place[2] + y], axis=1)
     tall = np.ptp(world[:, 2])
-    if not steep:
+    if not level:
         # A silhouette from above is as tall as the object and, foreshortened, its depth.
         thick = np.ptp(world[:, 0]) * np.tan(np.radians(camera.pitch))
         world[:, 2] *= max(1 - thick / tall, 0.35)
@@ -294,7 +309,7 @@ def reconstruct(
     if best is None and kind not in (None, "outline"):
         raise Rejected(f"{label}: its outline is that of no {kind}; leave its kind open in the sheet")
     if best is None:
-        mesh, table_from_object = inflate_standing(whole, camera, base)
+        mesh, table_from_object = inflate_standing(whole, camera, base, bool(LYING & set(words(label))))
         shape: Shape = "inflated"
         solid: Solid | Round | None = None
     else:
