@@ -206,7 +206,7 @@ def inflate_standing(
     depth = float((foot - [0, 0, camera.altitude]) @ camera.rotation[:, 2])
     pixel = depth / float(camera.K[0, 0])
     width, height = np.ptp(columns) + 1, np.ptp(rows) + 1
-    half = 0.5 * ASPECT * min(width, height) * pixel
+    half = float(0.5 * ASPECT * min(width, height) * pixel)
     level = lying or camera.pitch > STEEP
     stretch = np.sin(np.radians(camera.pitch)) if level else np.cos(np.radians(camera.pitch))
     # A grid on the plane, one pixel of the image a step: u to the right, v away (level) or up.
@@ -227,7 +227,7 @@ def inflate_standing(
             raise Rejected("the object's silhouette cannot be set upright under the assumed camera")
         blob = meshes.inflate(flat, ASPECT, resolution=40)
         place = points[0, 0]
-        half = 0.45 * float(np.ptp(blob.vertices[:, 2])) * pixel
+        half = float(0.45 * np.ptp(blob.vertices[:, 2]) * pixel)
     x, y, z = np.asarray(blob.vertices).T * pixel
     world = np.stack([place[0] + y, place[1] - x, place[2] + z], axis=1)
     if not level:
