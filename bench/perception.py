@@ -71,9 +71,9 @@ class Row:
     by the frames' definition, scaled to the true size."""
     track_static: float = np.nan
     track_moving: float = np.nan
-    """Share of frames with ADD (ADD-S for what turns about its axis) under a tenth of the diameter, after one
-    rigid alignment in the reference frame, at the object's true size: the error of the size has a line of its
-    own, and without a given one a carried object would else never be right."""
+    """Share of frames with ADD (ADD-S for what turns about its axis) under a tenth of the diameter, with axes
+    and place aligned in the reference frame, at the object's true size: the error of the size has a line of
+    its own, and without a given one a carried object would else never be right."""
     ends: float = np.nan
     """The larger ADD / diameter, so aligned, of the first and last confident frames (median): what a task
     starts from and ends in."""
@@ -293,7 +293,13 @@ def _measure_track(
     def at_size(matrix: Array) -> Array:
         return pose.transform(matrix[:3, :3], matrix[:3, 3] / size_ratio)
 
-    aligned = pose.inverse(at_size(reference)) @ true[frame]
+    turned = reference[:3, :3].T @ true[frame][:3, :3]
+    shifted = true[frame][:3, 3] - at_size(reference)[:3, 3]
+
+    def aligned(matrix: Array) -> Array:
+        # Axes and place apart: else what is off in distance would swing with every turn of a round thing.
+        return pose.transform(matrix[:3, :3] @ turned, at_size(matrix)[:3, 3] + shifted)
+
     by_definition = pose.transform(axes, None)
     moving = np.zeros(len(true), bool)
     shift = np.linalg.norm(np.diff(true[:, :3, 3], axis=0), axis=1)
@@ -304,7 +310,7 @@ def _measure_track(
         estimate = found[t]
         if estimate is None:
             continue
-        error[t] = add(at_size(estimate) @ aligned, true[t], points, turns) / diameter
+        error[t] = add(aligned(estimate), true[t], points, turns) / diameter
         near[t] = add(estimate @ by_definition, true[t], points, turns) < CLOSE * diameter
     close = error < CLOSE
     sure = error[np.isfinite(error) & (np.array(poses["confidence"]) >= CONFIDENT)]
