@@ -150,12 +150,9 @@ def measure(results: Path, truth_path: Path) -> list[Row]:
             row.height = int(clip["source_height"])
             shape = (int(clip["height"]), int(clip["width"]))
             truth = Truth(content, [int(i) for i in clip["source_index"]], shape)
-            _measure_object(row, folder, truth, obj)
-            size = _read(folder / "objects" / obj / "size.json")
-            if size:
-                depths[obj] = box_depths(
-                    folder / "depth", float(size["depth_scale"]), truth, truth.masks(obj)
-                )
+            found = _measure_object(row, folder, truth, obj)
+            if found:
+                depths[obj] = found
         rows.append(row)
     _measure_depth(rows, depths)
     return rows
@@ -169,7 +166,8 @@ def _read(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def _measure_object(row: Row, folder: Path, truth: Truth, obj: str) -> None:
+def _measure_object(row: Row, folder: Path, truth: Truth, obj: str) -> tuple[Array, Array] | None:
+    """Fill in all but the depth, which needs the clip's other objects too; its `box_depths` where known."""
     true_masks = truth.masks(obj)
     shown = true_masks.sum(axis=(1, 2)) >= VISIBLE
     objects = _read(folder / "objects.json")
@@ -181,7 +179,7 @@ def _measure_object(row: Row, folder: Path, truth: Truth, obj: str) -> None:
     try:
         masks = load_masks(folder / "masks" / f"{obj}.npz")[0]
     except (OSError, ValueError):
-        return
+        return None
     overlap = (masks & true_masks).sum(axis=(1, 2)) / np.maximum((masks | true_masks).sum(axis=(1, 2)), 1)
     row.j = float(overlap[shown].mean())
     row.j_worst = float(np.sort(overlap[shown])[: max(1, int(shown.sum()) // 10)].mean())
@@ -190,7 +188,7 @@ def _measure_object(row: Row, folder: Path, truth: Truth, obj: str) -> None:
         _read(folder / "objects" / obj / "size.json"),
     )
     if not record or not size:
-        return
+        return None
     true = truth.mesh(obj)
     ratio = np.sort(np.array(record["dimensions"]) * size["scale"]) / np.sort(
         true_dimensions(truth, true, obj)
@@ -203,6 +201,7 @@ def _measure_object(row: Row, folder: Path, truth: Truth, obj: str) -> None:
     poses = _read(folder / "objects" / obj / "poses.json")
     if poses:
         _measure_track(row, poses, truth, obj, true, world_from_true[:3, :3], frame, shown, float(ratio[-1]))
+    return box_depths(folder / "depth", float(size["depth_scale"]), truth, true_masks)
 
 
 def true_pitch_free(record: Mapping[str, Any], truth: Truth, frame: int) -> Array:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from video2policy.camera import FOCAL_UNCERTAINTY, Camera, rotation_from_pitch
 from video2policy.mask import largest_component
-from video2policy.perceive.contact import Contact, Images, to_grey
+from video2policy.perceive.contact import Contact, Images, apart, to_grey
 from video2policy.perceive.foreground import background
 from video2policy.perceive.silhouette import opened, outline
 from video2policy.perceive.solid import INDEPENDENT, THIN, Form, Sides, fit_solid, named_kind
@@ -191,6 +191,7 @@ def outline_evidence(
 ) -> Array:
     """Logarithm of the odds for every pitch of `GRID`, 0 at best, from objects that stand still."""
     total = np.zeros(len(GRID))
+    others = apart(masks)
     for name, contact in contacts.items():
         runs = contact.table_runs
         kind = named_kind(labels[name])
@@ -199,14 +200,10 @@ def outline_evidence(
             continue
         frame = max(runs, key=lambda run: run.stop - run.start).frame
         whole = largest_component(masks[name][frame])
-        others = np.zeros_like(whole)
-        for other, item in masks.items():
-            if other != name:
-                others |= item[frame]
         costs = []
         for option in options:
             mask = opened(whole, THIN[option])
-            seen = outline(mask, others)
+            seen = outline(mask, others[name][frame])
             if seen is None:
                 continue
             row = []

@@ -288,10 +288,10 @@ def bevelled(solid: Solid | Round, bevel: float) -> Array:
     return solid.corners()
 
 
-def _place(
+def placed(
     kind: Form, values: Array, base: float, roundest: float = MAX_BEVEL
-) -> tuple[Solid | Round, Array, Array]:
-    """Solid, table_from_object and outline points for the vector of unknowns that `fit_solid` varies.
+) -> tuple[Solid | Round, Array, Array, float]:
+    """Solid, table_from_object, outline points and bevel for the vector of unknowns that `fit_solid` varies.
 
     Unknowns: x, y, yaw, a value that grows with the bevel, logarithms of the lengths. `roundest` is the most
     that the bevel may be, as a share of the shortest length. Something round has a cut in the bevel's place.
@@ -310,14 +310,8 @@ def _place(
         solid = Solid("sphere", (float(lengths[0]),) * 3)
     turn = pose.rotation_about([0, 0, 1], float(np.degrees(values[2])))
     place = pose.transform(turn, [x, y, base + solid.extents[2] / 2])
-    return solid, place, pose.apply(place, bevelled(solid, _bevel(kind, values, roundest)))
-
-
-def placed(
-    kind: Form, values: Array, base: float, roundest: float
-) -> tuple[Solid | Round, Array, Array, float]:
-    """Solid, table_from_object, outline points and bevel for a vector of unknowns (see `_place`)."""
-    return *_place(kind, values, base, roundest), _bevel(kind, values, roundest)
+    bevel = _bevel(kind, values, roundest)
+    return solid, place, pose.apply(place, bevelled(solid, bevel)), bevel
 
 
 def prior_of(kind: Form, shape: Array, sides: Sides | None, known: Array | None) -> Array:
@@ -357,7 +351,7 @@ def fit_solid(
     roundest = KNOWN_BEVEL if sides is not None and sides.any_up else MAX_BEVEL
 
     def errors(values: Array, known: Array | None) -> Array:
-        pixels = camera.project(_place(kind, values, base, roundest)[2])
+        pixels = camera.project(placed(kind, values, base, roundest)[2])
         prior = prior_of(kind, values[3:], sides, known)
         if not np.isfinite(pixels).all():
             return np.full(int(free.sum()) + len(prior), 10.0)
@@ -396,14 +390,14 @@ def fit_solid(
             expected = None if expected is None else expected[[1, 0, 2]]
     else:
         values[2] = 0.0
-    solid, table_from_object, points = _place(kind, values, base, roundest)
+    solid, table_from_object, points, bevel = placed(kind, values, base, roundest)
     drawn = meshes.hull_silhouette(points, camera.K, camera.camera_from_table, mask.shape)
     return Fit(
         solid,
         table_from_object,
         iou(drawn, mask),
         float(best.cost) / SIGMA**2,
-        _bevel(kind, values, roundest),
+        bevel,
         values,
         expected,
         roundest,
