@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import trimesh
+from numpy.typing import ArrayLike
 
 from video2policy import mesh as meshes
 from video2policy import pose
@@ -34,6 +36,9 @@ CAPTIONS = {
     "cover": "covering {b} with {a}",
     "uncover": "uncovering {b}",
     "put_into": "putting {a} into {b}",
+    "throw_into": "throwing {a} into {b}",
+    "tip_over": "tipping {a} over",
+    "push_with": "pushing {b} with {a}",
 }
 
 N_FRAMES = 12
@@ -60,9 +65,13 @@ def _ends(
         "uncover": (here, apart),
         "put_into": (apart, (0, 0, 0.02)),
         "drop_into": (apart, (0, 0, 0.02)),
+        "throw_into": (apart, (0, 0, 0.02)),
+        "tip_over": (here, (0.06, 0.0, -0.02)),
+        "push_with": (apart, (0, side - 0.09)),
     }
+    other = (here, (0.0, -0.1)) if family == "push_with" else (here, here)
     ends = {}
-    for name, where in zip((a, b), (moves[family], (here, here)), strict=True):
+    for name, where in zip((a, b), (moves[family], other), strict=True):
         if name:
             ends[name] = [np.array([*w[:2], near[name] + (w[2] if len(w) > 2 else 0)]) for w in where]
     return ends
@@ -72,27 +81,29 @@ def primitive_scene(
     folder: Path,
     family: str = "lift",
     roles: Mapping[str, str] | None = None,
-    objects: Mapping[str, str | Solid] | None = None,
+    objects: Mapping[str, str | Solid | trimesh.Trimesh] | None = None,
     ends: Mapping[str, Sequence[Sequence[float]]] | None = None,
+    turns: Mapping[str, ArrayLike] | None = None,
 ) -> Path:
     """Write a valid scene folder and return its scene.json.
 
-    `objects` name the kind ("box", "cylinder", "mug", "cup", "ball") or give a `Solid` in metres; the default
-    is one box called cube. `ends` overrides an object's first and last centre (3,), metres, which otherwise
-    follow from the family.
+    `objects` name the kind ("box", "cylinder", "mug", "cup", "ball") or give a `Solid` or a mesh in metres;
+    the default is one box called cube. `ends` overrides an object's first and last centre (3,), metres, which
+    otherwise follow from the family; `turns` the rotation (3, 3) by which it ends turned from its rest.
     """
     objects = {"cube": "box"} if objects is None else objects
     roles = dict(zip("ab", objects, strict=False)) if roles is None else dict(roles)
     solids = {name: SOLIDS[kind] if isinstance(kind, str) else kind for name, kind in objects.items()}
     files, rests = [], {}
-    for name, solid in solids.items():
+    for name, item in solids.items():
         place = folder / "objects" / name
         place.mkdir(parents=True, exist_ok=True)
-        unit, scale = meshes.unit(solid.mesh())
+        solid, mesh = (item, item.mesh()) if isinstance(item, Solid) else (None, item)
+        unit, scale = meshes.unit(mesh)
         grey = np.full((1, 1, 3), 150, np.uint8)
         meshes.paint(unit, grey, np.ones((1, 1), bool), np.eye(3), pose.transform(None, [0, 0, 5]))
         meshes.save(unit, place / "mesh.obj")
-        result = collide.body(solid.mesh(), solid)
+        result = collide.body(mesh, solid)
         rests[name] = collide.settle(result)
         collide.write(
             name, result, rests[name], scale, place / "collision", place / "object.urdf", place / "rest.json"
@@ -103,6 +114,8 @@ def primitive_scene(
         {name: float(rest.size[:2].max()) for name, rest in rests.items()},
         roles,
     )
+    if turns is None:
+        turns = {roles["a"]: pose.rotation_about([1, 0, 0], 90)} if family == "tip_over" else {}
     pitch = np.radians(30)
     forward, right = np.array([np.cos(pitch), 0, -np.sin(pitch)]), np.array([0, -1.0, 0])
     world_from_camera = pose.transform(
@@ -114,13 +127,15 @@ def primitive_scene(
         # The middle two thirds move; both ends stand still, as clips do.
         way = np.clip((np.arange(N_FRAMES) - 2) / (N_FRAMES - 5), 0, 1)
         rotation = pose.matrix_from_quat(rests[name].quat)
-        path = [pose.transform(rotation, first + t * (last - first)) for t in way]
+        turned = np.asarray(turns.get(name, np.eye(3))) @ rotation
+        path = [pose.transform(rotation if t < 1 else turned, first + t * (last - first)) for t in way]
         poses = {
             "camera_from_object": [(pose.inverse(world_from_camera) @ p).tolist() for p in path],
             "confidence": [1.0] * N_FRAMES,
             "world_from_camera": world_from_camera.tolist(),
         }
-        size = {"scale": float(solid.extents.max()), "size": solid.extents.tolist()}
+        extents = np.asarray(solid.extents)
+        size = {"scale": float(extents.max()), "size": extents.tolist()}
         place = folder / "objects" / name
         (place / "poses.json").write_text(json.dumps(poses))
         (place / "size.json").write_text(json.dumps(size))

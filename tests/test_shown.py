@@ -48,6 +48,7 @@ HERE, FAR = (0.0, 0.0, 0.05), (0.05, 0.3, 0.05)
         ("cover", {"cup": (HERE, (0.0, 0.1, 0.05)), "ball": (FAR, FAR)}, "from ball"),
         ("uncover", {"cup": (HERE, HERE), "ball": (HERE, HERE)}, "moves by 0.0 cm"),
         ("put_into", {"cube": (HERE, (0.0, 0.2, 0.05)), "mug": (FAR, FAR)}, "from mug"),
+        ("push_with", {"cube": (FAR, HERE), "mug": (HERE, HERE)}, "is said to push mug"),
     ],
 )
 def test_what_it_does_not_say_is_told(family: str, ends: dict, words: str, tmp_path: Path) -> None:
@@ -56,3 +57,9 @@ def test_what_it_does_not_say_is_told(family: str, ends: dict, words: str, tmp_p
     assert not verdict.passed and verdict.reason is not None
     assert words in verdict.reason and found.task.caption in verdict.reason
     assert "\n" not in verdict.reason and "give boxes or points" in verdict.reason
+
+
+def test_what_stays_upright_was_not_tipped_over(tmp_path: Path) -> None:
+    path = primitive_scene(tmp_path, "tip_over", objects={"tin": "cylinder"}, turns={})
+    verdict = shown(Scene.load(path))
+    assert not verdict.passed and "ends 0 degrees from how it stood" in str(verdict.reason)

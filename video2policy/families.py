@@ -25,6 +25,9 @@ SUPPORTED = (
     "uncover",
     "put_into",
     "drop_into",
+    "throw_into",
+    "tip_over",
+    "push_with",
 )
 """Families for which the grammar author of this version writes tasks and the judges have a predicate."""
 
@@ -143,8 +146,8 @@ def _read_templates() -> tuple[Template, ...]:
 
 TEMPLATES = _read_templates()
 _BY_TEXT = {normalise(template.text): template for template in TEMPLATES}
-N_OBJECTS = {t.family: t.n_objects for t in reversed(TEMPLATES) if t.status == "A"}
-"""Number of objects of every family of status A."""
+N_OBJECTS = {t.family: t.n_objects for t in reversed(TEMPLATES) if t.status == "A"} | {"throw_into": 2}
+"""Number of objects of every family of status A, and of the paper's "throw into", which is no template."""
 
 
 def find_template(text: str | int) -> Template | None:
@@ -189,6 +192,7 @@ _BASE_FORM |= {"tries": "try", "lying": "lay"}
 
 _PUT = "(put|place|set|lay|position|insert|stick|return|stow)"
 _DROP = "(drop|throw|toss|release|let)"
+_THROW = "(throw|toss)"
 _SLIDE = "(move|slide|push|pull|drag|bring|shove|nudge|shift|take)"
 _PUSH = "(push|slide|move|shove|nudge|shift)"
 _LIFT = "(lift|pick|raise|hoist|grab|grasp)"
@@ -213,6 +217,7 @@ _RULES: tuple[tuple[str, str, str], ...] = (
     ("(remove|lift|take) X .*reveal Y", "remove_reveal", "ab"),
     ("(cover|hide|conceal) X (with|under|underneath|beneath|by) Y", "cover", "ba"),
     (f"({_PUT}|{_SLIDE}|lower) X (down )?(upside down )?over Y", "cover", "ab"),
+    (f"{_THROW} X {_IN} Y", "throw_into", "ab"),
     (f"{_DROP} X (fall |drop )?{_IN} Y", "drop_into", "ab"),
     (f"({_PUT}|{_SLIDE}|lower) X (down )?{_IN} Y", "put_into", "ab"),
     ("(take|pull|remove|get) X out (of|from) Y", "take_out", "ab"),

@@ -52,7 +52,7 @@ GRASPED_ROLES = {
     "push_left": "",
     "push_right": "",
     "push_any": "",
-    "push_with": "a",
+    "push_with": "",
     "push_off": "",
     "push_onto": "",
     "push_off_edge": "",

@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from video2policy import pose
 from video2policy.perceive.verdict import Verdict
 from video2policy.scene import CONFIDENT, Scene, SceneObject
 
@@ -29,6 +30,9 @@ BESIDE = 1.0
 """Things are next to each other with a gap of at most this share of their summed radii, or `NEAR` metres."""
 
 NEAR = 0.05
+TIPPED = 45.0
+"""It fell over when it ends at least so many degrees from how it stood."""
+
 CLOSER = 0.9
 """It came closer when the gap between the centres shrank to this share."""
 
@@ -145,6 +149,19 @@ def _lifted(ends: Ends) -> str | None:
     return f"rises by {_cm(ends.rise)} and is {_cm(ends.a.size[2])} high"
 
 
+def _tipped(ends: Ends) -> str | None:
+    up = pose.matrix_from_quat(ends.a.from_rest(ends.a.last.quat))[2, 2]
+    angle = float(np.degrees(np.arccos(np.clip(up, -1, 1))))
+    return None if angle >= TIPPED else f"ends {angle:.0f} degrees from how it stood"
+
+
+def _shoved(ends: Ends) -> str | None:
+    way = float(np.hypot(*np.subtract(ends.other.last.pos, ends.other.first.pos)[:2]))
+    if way < MOVED * max(ends.other.size):
+        return f"is said to push {ends.other.label}, which moves by {_cm(way)}"
+    return NEXT(ends)
+
+
 def _cm(metres: float) -> str:
     return f"{100 * metres:.1f} cm"
 
@@ -167,6 +184,9 @@ SHOWN: Mapping[str, Condition] = {
     "uncover": _moved(lambda ends: None),
     "put_into": MEET,
     "drop_into": MEET,
+    "throw_into": MEET,
+    "tip_over": _tipped,
+    "push_with": _shoved,
 }
 
 

@@ -50,6 +50,7 @@ OBJECT_STATES = {
     "grasped": 1,  # both fingers touch it
     "ever_lifted": 1,  # was over 2 cm above where it started, while grasped
     "ever_released": 1,  # was lifted and afterwards out of the gripper's reach of contact
+    "ever_flown": 1,  # was lifted and afterwards over 10 cm from the tool, faster than 0.5 m/s
     "turn": 1,  # yaw accumulated since the reset
 }
 """Width of every object state, named `<object>_<state>`; contacts and memory are 0 or 1."""

@@ -21,6 +21,9 @@ OBJECTS = {
     "uncover": {"cup": "cup", "ball": "ball"},
     "put_into": {"ball": "ball", "mug": "mug"},
     "drop_into": {"ball": "ball", "mug": "mug"},
+    "throw_into": {"ball": "ball", "mug": "mug"},
+    "tip_over": {"tin": "cylinder"},
+    "push_with": {"cube": "box", "tin": "cylinder"},
 }
 
 MakeScene = Callable[[str], Scene]

@@ -43,7 +43,7 @@ def test_no_program_is_refused_by_the_syntax_check(scene_of: MakeScene) -> None:
             source = grammar.write_task(grammar.draw_task(scene, 1, sample), scene)
             assert check_syntax(source) == []
             count += 1
-    assert count == 300
+    assert count == 25 * len(SUPPORTED)
 
 
 def test_draws_depend_on_seed_and_sample_alone(scene_of: MakeScene) -> None:

@@ -59,5 +59,12 @@ class Episode:
         }
         return self
 
+    def meet(self, a: str, b: str, steps: range) -> Episode:
+        """`a` and `b` touch each other in these steps."""
+        contact = np.zeros(self.steps)
+        contact[steps.start : steps.stop] = 1
+        self.states |= {f"{a}_contact_{b}": contact, f"{b}_contact_{a}": contact}
+        return self
+
     def record(self) -> dict[str, np.ndarray]:
         return {name: value[:, None] for name, value in self.states.items()}

@@ -16,6 +16,7 @@ BALL = (0.04, 0.04, 0.04)
 TIPPED = (2**-0.5, 2**-0.5, 0.0, 0.0)  # 90 degrees about x
 
 END = range(10, 60)
+INSIDE = (0.0, 0.0, 0.03)
 
 
 def lift(height: float = 0.12, tool_gap: float = 0.0, until: int = 60, touched: range = END) -> Episode:
@@ -86,10 +87,49 @@ def uncover(
     return episode.object("ball", BALL, ball or {0: (0, 0, 0.02)})
 
 
+def throw_into(
+    end: tuple[float, float, float] = INSIDE,
+    rise: float = 0.3,
+    let_go: int = 30,
+    lands: int = 35,
+    tool_up: float = 0.3,
+    grasped: int = 10,
+) -> Episode:
+    """A ball raised beside a mug, let go of at step `let_go` and at its `end` from step `lands` on."""
+    begin, high = (0.0, 0.15, 0.02), (0.0, 0.08, rise)
+    ways = {10: begin, let_go: high, lands: end}
+    episode = Episode().object("cube", BALL, ways, grasped=range(grasped, let_go + 1))
+    episode.object("mug", MUG, {0: (0, 0, 0.05)})
+    return episode.tool({10: begin, let_go: high, lands: (high[0], high[1], tool_up)})
+
+
+def tip(
+    quat: tuple[float, float, float, float] = TIPPED,
+    low: float = 0.025,
+    touched: range | None = END,
+    quat_from: int = 20,
+) -> Episode:
+    """A bottle, 5 cm across and 15 cm high, pushed over at step `quat_from`."""
+    ways = {10: (0.0, 0.0, 0.075), 25: (0.05, 0.0, low)}
+    episode = Episode().object(
+        "cube", (0.05, 0.05, 0.15), ways, touched=touched, quat=quat, quat_from=quat_from
+    )
+    episode.states["cube_contact_table"][25:] = low < 0.03
+    return episode
+
+
+def push_with(
+    way: float = 0.08, meets: range = END, cube_touched: range | None = END, mug_touched: range | None = None
+) -> Episode:
+    """A cube that goes 20 cm towards a mug, which goes `way` in the last steps of it."""
+    episode = Episode().object("cube", CUBE, {10: (0, 0.2, 0.025), 40: (0, 0, 0.025)}, touched=cube_touched)
+    ways = {25: (0, 0, 0.05), 40: (0, -way, 0.05)}
+    return episode.object("mug", MUG, ways, touched=mug_touched).meet("cube", "mug", meets)
+
+
 ONE, TWO, COVER = {"a": "cube"}, {"a": "cube", "b": "mug"}, {"a": "cup", "b": "ball"}
 BESIDE = (0.0, 0.085, 0.025)  # 2 cm between the cube and the mug
 AHEAD = (-0.1, 0.0, 0.025)
-INSIDE = (0.0, 0.0, 0.03)
 
 CASES = {
     "lift": (
@@ -226,6 +266,42 @@ CASES = {
             "on the rim": bring((0.0, 0.035, 0.12), size=BALL),
             "above": bring((0.0, 0.0, 0.12), size=BALL),
             "still held": bring(INSIDE, size=BALL, grasped=range(10, 60)),
+        },
+    ),
+    "throw_into": (
+        TWO,
+        [throw_into(), throw_into((0.01, 0.01, 0.03))],
+        {
+            "beside": throw_into((0.0, 0.1, 0.02)),
+            "still in the air": throw_into((0.0, 0.0, 0.2)),
+            "put in by a hand that stays with it": throw_into(tool_up=0.06),
+            "falls slowly": throw_into(lands=55),
+            "not let go": throw_into(let_go=59, lands=59),
+            "nothing ever held it": throw_into(grasped=31),
+            "bounced out again": bring(BESIDE, size=BALL),
+        },
+    ),
+    "tip_over": (
+        ONE,
+        [tip(), tip((0.64, 0.0, 0.77, 0.0))],
+        {
+            "stays": tip((1.0, 0.0, 0.0, 0.0), low=0.075),
+            "leans by 60 degrees": tip((0.866, 0.5, 0.0, 0.0)),
+            "held sideways in the air": tip(low=0.2),
+            "by nothing": tip(touched=None),
+            "fell off the table": tip(low=-0.2),
+            "only in the last rows": tip(quat_from=55),
+        },
+    ),
+    "push_with": (
+        TWO,
+        [push_with(), push_with(0.2)],
+        {
+            "4 cm": push_with(0.04),
+            "by the gripper": push_with(mug_touched=range(26, 40)),
+            "not by the cube": push_with(meets=range(0)),
+            "hardly by the cube": push_with(meets=range(25, 27)),
+            "nothing moves the cube": push_with(cube_touched=None),
         },
     ),
     "drop_into": (

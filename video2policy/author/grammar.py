@@ -64,13 +64,15 @@ def choose_thresholds(scene: Scene) -> dict[str, float]:
     shift = abs(moved_y)
     found = {
         "height": _between(0.6 * raised, max(0.10, 0.75 * a.size[2]) + 0.01, 0.20),
-        "hand": 0.05,
+        # A tall object is held below its top.
+        "hand": max(0.05, 0.5 * a.size[2] + 0.02),
         "steady": 0.5,
         "slow": 0.15,
         "moved": _between(0.6 * shift, max(half, 0.05) + 0.01, max(half + 0.01, 0.15)),
         "low": 0.03,
         "upright": 0.8,
         "table": 0.02,
+        "tipped": 0.3,
     }
     if "b" in scene.task.roles:
         found |= _relational(scene, a, scene.object(scene.task.roles["b"]))
@@ -91,10 +93,19 @@ def _relational(scene: Scene, a: SceneObject, b: SceneObject) -> dict[str, float
         "sunk": 0.005,
         "apart": 0.01,
         "still": 0.035,
-        "clear": b.size[2] + 0.02 if scene.task.family in ("cover", "put_into", "drop_into") else 0.05,
+        "clear": _clearance(scene.task.family, b),
+        "flight": b.size[2] + 0.1,
+        "shoved": 0.06,
         "arrive": max(0.02, 0.6 * reach_b) if "front" not in scene.task.family else 0.03,
         "apart_at_start": reach_a + reach_b + 0.08,
     }
+
+
+def _clearance(family: str, b: SceneObject) -> float:
+    """Height in metres of the object's underside at which it is carried to `b`."""
+    if family == "throw_into":
+        return b.size[2] + 0.12
+    return b.size[2] + 0.02 if family in ("cover", "put_into", "drop_into") else 0.05
 
 
 def _between(value: float, least: float, most: float) -> float:

@@ -103,6 +103,12 @@ QUANTITIES: Mapping[str, Quantity] = {
     "free": Quantity("the gripper does not touch the object", 'free = 1.0 - states["{a}_contact_gripper"]'),
     "ever_lifted": Quantity("the object was carried before", 'ever_lifted = states["{a}_ever_lifted"]'),
     "ever_released": Quantity("and was let go", 'ever_released = states["{a}_ever_released"]'),
+    "ever_flown": Quantity("and flew, far from the tool", 'ever_flown = states["{a}_ever_flown"]'),
+    "standing": Quantity(
+        "1 while it stands as at the reset, 0 when it lies on its side",
+        'standing = torch.clamp(states["{a}_up"], 0.0, 1.0)',
+    ),
+    "on_table_a": Quantity("it touches the table", 'on_table_a = states["{a}_contact_table"]'),
     "tool_distance": Quantity(
         "from the tool centre to the object's centre, m",
         'tool_distance = torch.norm(states["{a}_pos"] - states["eef_pos"], dim=-1)',
@@ -171,6 +177,36 @@ QUANTITIES: Mapping[str, Quantity] = {
     "b_moved": Quantity(
         "how far the other object was displaced, m",
         'b_moved = torch.norm(states["{b}_displacement"][:, :2], dim=-1)',
+    ),
+}
+
+TIP = {
+    "tip_distance": Quantity(
+        "from the tool to the object's side near its top, where a push tips it, m",
+        'tip_height = states["{a}_init_pos"][:, 2] + 0.35 * states["{a}_size"][:, 2]\n'
+        "tip_distance = torch.clamp(sideways_off - reach_a - 0.01, min=0.0) + torch.abs(\n"
+        '    states["eef_pos"][:, 2] - tip_height)',
+        ("sideways_off", "reach_a"),
+    ),
+}
+
+PUSH_WITH = {
+    "push_distance": Quantity(
+        "from the tool to the place behind the object, seen from the other one, from which it is pushed, m",
+        "towards_b = b_from_a / torch.clamp(distance, min=0.01).unsqueeze(-1)\n"
+        'behind = states["{a}_pos"][:, :2] - towards_b * (reach_a + 0.03).unsqueeze(-1)\n'
+        'push_distance = torch.norm(behind - states["eef_pos"][:, :2], dim=-1)\n'
+        'push_distance = push_distance + torch.abs(states["eef_pos"][:, 2] - states["{a}_pos"][:, 2])',
+        ("b_from_a", "distance", "reach_a"),
+    ),
+    "goal_distance": Quantity(
+        "between the two outlines, m", "goal_distance = torch.clamp(gap, min=0.0)", ("gap",)
+    ),
+    "b_touched": Quantity(
+        "the gripper touches the other object", 'b_touched = states["{b}_contact_gripper"]'
+    ),
+    "b_standing": Quantity(
+        "1 while the other object stands as at the reset", 'b_standing = states["{b}_up"]'
     ),
 }
 
@@ -260,6 +296,7 @@ CONDITIONS: Mapping[str, Condition] = {
     "loose": Condition("not held any more", "(grasped < 0.5)", ("grasped",)),
     "free": Condition("let go", "(free > 0.5)", ("free",)),
     "was_lifted": Condition("carried before", "(ever_lifted > 0.5)", ("ever_lifted",)),
+    "was_flown": Condition("thrown or dropped from a height", "(ever_flown > 0.5)", ("ever_flown",)),
     "was_released": Condition("carried and let go", "(ever_released > 0.5)", ("ever_released",)),
     "over": Condition(
         "the other object's centre is below it", "(distance < {inside} * reach_b)", ("distance", "reach_b")
@@ -280,6 +317,12 @@ CONDITIONS: Mapping[str, Condition] = {
     ),
     "apart": Condition("the outlines no longer overlap", "(gap > {apart})", ("gap",)),
     "b_still": Condition("the other object stayed in its place", "(b_moved < {still})", ("b_moved",)),
+    "tipped": Condition("lies on its side", "(standing < {tipped})", ("standing",)),
+    "touches_table": Condition("on the table", "(on_table_a > 0.5)", ("on_table_a",)),
+    "b_shoved": Condition("the other object was moved far enough", "(b_moved > {shoved})", ("b_moved",)),
+    "touching": Condition("by this one, which is at it", "(gap < {near_enough})", ("gap",)),
+    "b_untouched": Condition("and not by the gripper", "(b_touched < 0.5)", ("b_touched",)),
+    "b_upright": Condition("it still stands", "(b_standing > {upright})", ("b_standing",)),
     # gates only
     "lifted": Condition(
         "off the table, or at the goal",
@@ -291,6 +334,11 @@ CONDITIONS: Mapping[str, Condition] = {
         "high enough to pass over, or at the goal",
         "((bottom > {clear} - 0.015) | (goal_distance < {arrive}))",
         ("bottom", "goal_distance"),
+    ),
+    "high_over": Condition(
+        "at the goal, from so high that it flies",
+        "((goal_distance < {arrive}) & ((bottom > {flight}) | (ever_flown > 0.5)))",
+        ("goal_distance", "bottom", "ever_flown"),
     ),
     "arrived": Condition("at the goal", "(goal_distance < {arrive})", ("goal_distance",)),
     "there": Condition(
@@ -349,6 +397,14 @@ TERMS: Mapping[str, Term] = {
     ),
     "lower": Term("Bring it down at the goal.", "distance", "torch.clamp(bottom, min=0.0)", ("bottom",)),
     "release": Term("Let go of it at the goal.", "flag", "free", ("free",)),
+    "fly": Term("Let it fly into its goal.", "flag", "ever_flown", ("ever_flown",)),
+    "tip_reach": Term(
+        "Bring the tool to its side, near the top.", "distance", "tip_distance", ("tip_distance",)
+    ),
+    "tip": Term("Tip it.", "progress", "(1.0 - standing)", ("standing",)),
+    "drive": Term("Move the other object with it.", "progress", "b_moved", ("b_moved",)),
+    "hands_off": Term("Keep the gripper off the other object.", "penalty", "b_touched", ("b_touched",)),
+    "b_stand": Term("Keep the other object standing.", "progress", "b_standing", ("b_standing",)),
     "clear_away": Term("Take it off and away from the other object.", "progress", "cleared", ("cleared",)),
     "unveil": Term(
         "Raise it over the other object.", "progress", "torch.clamp(bottom, min=0.0)", ("bottom",)
@@ -530,6 +586,51 @@ _UNCOVER = Family(
     place='poses = self.place_over(poses, "{a}", "{b}")',
 )
 
+_TIP_OVER = Family(
+    conditions=("tipped", "touches_table"),
+    stricter=("slow",),
+    components=(
+        Component("tip_reach", 20.0, 8.0),
+        Component("tip", 40.0, 1.5),
+        Component("calm", 3.0, 1.0, "linear"),
+    ),
+    gated=("tip",),
+    gates=(None, "close_by"),
+    observations=("tool_distance", "height", "time"),
+    quantities=TIP,
+)
+
+_PUSH_WITH = Family(
+    conditions=("b_shoved", "touching", "b_untouched", "b_upright"),
+    stricter=("slow",),
+    components=(
+        Component("line_up", 20.0, 8.0),
+        Component("carry", 20.0, 8.0),
+        Component("drive", 40.0, 8.0, gate="touching"),
+        Component("hands_off", 20.0, 1.0, "linear"),
+        Component("b_stand", 10.0),
+        Component("calm", 3.0, 1.0, "linear"),
+    ),
+    gated=("drive",),
+    gates=("touching", None),
+    observations=("offset", "distance", "tool_distance", "b_displacement"),
+    quantities=PUSH_WITH,
+    again=_APART,
+)
+
+_THROW_INTO = replace(
+    _PUT_INTO,
+    conditions=("over", "sunk", "not_below", "free", "was_flown"),
+    components=(
+        *_HANDLE,
+        Component("raise", 20.0, gate="held"),
+        Component("carry", 40.0, 5.0, gate="clear"),
+        Component("release", 60.0, gate="high_over"),
+        Component("fly", 40.0, gate="arrived"),
+        _CALM,
+    ),
+)
+
 FAMILIES: Mapping[str, Family] = {
     "lift": _LIFT,
     "push_left": _push(LEFT),
@@ -553,6 +654,9 @@ FAMILIES: Mapping[str, Family] = {
     "uncover": _UNCOVER,
     "put_into": _PUT_INTO,
     "drop_into": replace(_PUT_INTO, conditions=("over", "sunk", "not_below", "was_released", "free")),
+    "throw_into": _THROW_INTO,
+    "tip_over": _TIP_OVER,
+    "push_with": _PUSH_WITH,
 }
 
 

@@ -39,6 +39,9 @@ UPRIGHT_UP, ROUND_RATIO = 0.5, 1.15
 """Objects whose largest extent is at most 1.15 times the smallest count as round: balls and cubes tumble, and
 of a ball's box the corners are not there. Others are upright within 60 degrees of rest."""
 COVER_TOLERANCE, INTO_DEPTH = 0.01, 0.005
+TIPPED_UP, FLIGHT, FLYING = 0.35, 0.10, 0.5
+PUSHED_BY = 0.5
+"""Share of its way that an object must have gone in touch with what it is pushed with."""
 
 _ANGLES = np.linspace(0.0, 2.0 * np.pi, 64, endpoint=False)
 _DIRECTIONS = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)])  # (2, 64)
@@ -364,6 +367,32 @@ def _drop_into(record: Record) -> Bools:
     return _put_into(record) & record.dropped(record.body("a"))
 
 
+def _throw_into(record: Record) -> Bools:
+    """Inside at last, and on the way in flight: let go of, over 10 cm from the tool, faster than 0.5 m/s."""
+    a = record.body("a")
+    away = np.linalg.norm(a.pos - record.tool, axis=-1)
+    flying = record.dropped(a) & (away > FLIGHT) & (a.speed > FLYING)
+    return _put_into(record) & np.logical_or.accumulate(flying, axis=0)
+
+
+def _tip_over(record: Record) -> Bools:
+    """Lies on the table, more than 70 degrees from how it stood, at rest, because of the gripper."""
+    a = record.body("a")
+    lies = a.touches_table & (a.axes[..., 2, 2] < TIPPED_UP) & (a.pos[..., 2] > a.table)
+    return lies & a.slow & record.ever_touched(a)
+
+
+def _push_with(record: Record) -> Bools:
+    """`b` was moved 5 cm by `a`, which the gripper moved without ever touching `b`, and stands."""
+    a, b = record.body("a"), record.body("b")
+    step = np.linalg.norm(np.diff(b.pos[..., :2], axis=0, prepend=b.pos[:1, :, :2]), axis=-1)
+    meets = record.state(f"{a.name}_contact_{b.name}") > 0.5
+    by_a = meets | np.concatenate([meets[:1], meets[:-1]])
+    shoved = np.cumsum(step * by_a, axis=0) > PUSHED_BY * np.cumsum(step, axis=0)
+    stands = b.on_table & b.upright & (np.abs(b.rise) < CARRIED)
+    return (b.moved > PUSH_DISTANCE) & shoved & stands & record.ever_touched(a) & ~record.ever_touched(b)
+
+
 JUDGES: dict[str, Callable[[Record], Bools]] = {
     "lift": _lift,
     "push_left": _push_left,
@@ -377,5 +406,8 @@ JUDGES: dict[str, Callable[[Record], Bools]] = {
     "uncover": _uncover,
     "put_into": _put_into,
     "drop_into": _drop_into,
+    "throw_into": _throw_into,
+    "tip_over": _tip_over,
+    "push_with": _push_with,
 }
 """Family (column `family` of the template table) -> condition (T, N)."""

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from video2policy import pose
 from video2policy.scene import ObjectPose, Scene, SceneObject
 from video2policy.task import state_widths
 
@@ -32,12 +33,15 @@ class StandIn:
 
     `gripper`: "grasping" (around the object), "pushing" (beside it, touching) or "away" (over it, open).
     `lifted`: the object was carried on the way. `on_table`: it stands on the table or in the other object.
+    `flown`: it was let go of far from its goal. `turns`: it need not stand as at first; the clip says how.
     """
 
     gripper: str
     lifted: bool
     on_table: bool
     says: str
+    flown: bool = False
+    turns: bool = False
 
 
 _HELD = StandIn("grasping", True, False, "the object is in the gripper")
@@ -45,6 +49,11 @@ _PUSHED = StandIn("pushing", False, True, "the gripper touches the object, which
 _LEFT = StandIn("away", True, True, "the object was carried, let go and stands on the table")
 _TAKEN = StandIn("away", True, True, "the cover was carried, let go and stands on the table")
 _INSIDE = StandIn("away", True, False, "the object was carried, let go and lies in the container")
+_THROWN = StandIn("away", True, False, "the object was carried, flew and lies in the container", flown=True)
+_TIPPED = StandIn(
+    "pushing", False, False, "the gripper touches the object, which lies on the table", turns=True
+)
+_SHOVER = StandIn("pushing", False, True, "the gripper touches the object that pushes, and nothing else")
 
 STAND_INS: Mapping[str, StandIn] = {
     "lift": _HELD,
@@ -59,6 +68,9 @@ STAND_INS: Mapping[str, StandIn] = {
     "uncover": _TAKEN,
     "put_into": _INSIDE,
     "drop_into": _INSIDE,
+    "throw_into": _THROWN,
+    "tip_over": _TIPPED,
+    "push_with": _SHOVER,
 }
 
 
@@ -83,7 +95,9 @@ def random_states(
             states[key] = low + (high - low) * torch.rand(shape, generator=generator)
         elif key.endswith("_quat"):
             states[key] = torch.nn.functional.normalize(torch.randn(shape, generator=generator), dim=-1)
-        elif "_contact_" in key or key.endswith(("_grasped", "_ever_lifted", "_ever_released")):
+        elif "_contact_" in key or key.endswith(
+            ("_grasped", "_ever_lifted", "_ever_released", "_ever_flown")
+        ):
             states[key] = (torch.rand(shape, generator=generator) < 0.5).float()
         elif key.startswith("gripper_"):
             states[key] = uniform(shape, 0.0, 0.08)
@@ -132,6 +146,8 @@ def clip_states(scene: Scene, steps: int = 11) -> States:
         states[f"{item.name}_rot6d"] = torch.tensor([1.0, 0, 0, 0, 1, 0]).repeat(steps, 1)
         states[f"{item.name}_up"] += 1.0
         states[f"{item.name}_contact_table"] += 1.0
+        if stand_in.turns and item.name == a:
+            states[f"{a}_up"] += way * (_up(item, item.last) - 1.0)
     end = (way == 1).float()
     tool = states[f"{a}_pos"].clone()
     half = states[f"{a}_size"]
@@ -157,10 +173,16 @@ def clip_states(scene: Scene, steps: int = 11) -> States:
     states[f"{a}_ever_lifted"] = later * float(stand_in.lifted)
     states[f"{a}_ever_released"] = end * float(stand_in.gripper == "away")
     width = torch.minimum(half[:, 1], torch.tensor(0.08))
+    states[f"{a}_ever_flown"] = end * float(stand_in.flown)
     states["gripper_opening"] = torch.where(states[f"{a}_grasped"] > 0, width, torch.tensor(0.08))
     states["gripper_command"] = states["gripper_opening"].clone()
     states["time_left"] = 1 - way
     return states
+
+
+def _up(item: SceneObject, end: ObjectPose) -> float:
+    """z of the axis that points up at rest."""
+    return float(pose.matrix_from_quat(item.from_rest(end.quat))[2, 2])
 
 
 def _upright(item: SceneObject, end: ObjectPose, on_table: bool) -> NDArray[np.float64]:

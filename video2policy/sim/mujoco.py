@@ -291,7 +291,7 @@ class MujocoSim:
         self.elapsed += 1
         self._locate_tool(self._all, mjcf.TIMESTEP)
         np.divide(tool.pos - before, self.control_step, out=tool.velocity)
-        states.remember(self._joints, self._sensors, self._contacts, self._memory)
+        states.remember(self._tool, self._joints, self._sensors, self._contacts, self._memory)
         # MuJoCo resets a simulation that diverges by itself and only counts it.
         self.failed = (self._diverged > self._diverged_before).any(axis=1)
         self._diverged_before[:] = self._diverged

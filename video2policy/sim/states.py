@@ -22,6 +22,9 @@ from video2policy.sim.robot import Array, compiled, matrix, multiply, unit
 LIFTED = 0.02
 """Metres above its start, while grasped, from which an object counts as lifted."""
 
+FLIGHT, FLYING = 0.10, 0.5
+"""Metres from the tool, and m/s, above which what was let go of counts as flown."""
+
 Flags = NDArray[np.bool_]
 
 # One field per name in the contract, so that the type checker cannot know them.
@@ -61,6 +64,7 @@ class Memory(NamedTuple):
     turn: Array  # (n, objects) yaw since the reset
     lifted: Flags  # (n, objects)
     released: Flags  # (n, objects)
+    flown: Flags  # (n, objects)
 
     @classmethod
     def empty(cls, n: int, objects: int) -> "Memory":
@@ -72,6 +76,7 @@ class Memory(NamedTuple):
             turn=np.zeros((n, objects)),
             lifted=np.zeros((n, objects), dtype=bool),
             released=np.zeros((n, objects), dtype=bool),
+            flown=np.zeros((n, objects), dtype=bool),
         )
 
 
@@ -135,11 +140,11 @@ def _columns(array: NDArray[np.float32], widths: dict[str, int]) -> list[NDArray
 
 
 @compiled
-def remember(bodies: Bodies, sensors: Array, contacts: Contacts, memory: Memory) -> None:
-    """Update what is remembered, after a step of all environments."""
+def remember(tool: Tool, bodies: Bodies, sensors: Array, contacts: Contacts, memory: Memory) -> None:
+    """Update what is remembered, after a step of all environments. `tool` is where it is by now."""
     for i in range(len(sensors)):
         for k in range(len(contacts.hand)):
-            first = bodies.robot + 7 * k
+            first, velocity = bodies.robot + 7 * k, bodies.robot + 6 * k
             quat = unit(bodies.qpos[i, first + 3 : first + 7])
             last = memory.last_quat[i, k]
             step = multiply(quat, (last[0], -last[1], -last[2], -last[3]))
@@ -152,6 +157,12 @@ def remember(bodies: Bodies, sensors: Array, contacts: Contacts, memory: Memory)
                 memory.lifted[i, k] = True
             if memory.lifted[i, k] and not sensors[i, contacts.hand[k]] < 0:
                 memory.released[i, k] = True
+                away = speed = 0.0
+                for axis in range(3):
+                    away += (bodies.qpos[i, first + axis] - tool.pos[i, axis]) ** 2
+                    speed += bodies.qvel[i, velocity + axis] ** 2
+                if away > FLIGHT**2 and speed > FLYING**2:
+                    memory.flown[i, k] = True
 
 
 @compiled
@@ -166,7 +177,7 @@ def begin(rows: NDArray[np.int32], bodies: Bodies, memory: Memory) -> None:
             for part in range(4):
                 memory.start_quat[i, k, part] = memory.last_quat[i, k, part] = quat[part]
             memory.turn[i, k] = 0.0
-            memory.lifted[i, k] = memory.released[i, k] = False
+            memory.lifted[i, k] = memory.released[i, k] = memory.flown[i, k] = False
 
 
 @compiled
@@ -231,6 +242,7 @@ def write(
             objects.grasped[i, k, 0] = left and right
             objects.ever_lifted[i, k, 0] = memory.lifted[i, k]
             objects.ever_released[i, k, 0] = memory.released[i, k]
+            objects.ever_flown[i, k, 0] = memory.flown[i, k]
             objects.turn[i, k, 0] = memory.turn[i, k]
         for column in range(len(contacts.pairs)):
             pairs[i, column] = sensors[i, contacts.pairs[column]] < 0
