@@ -7,9 +7,13 @@ measured alone.
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import trimesh
 
 from tests.scenes import primitive_scene
+from video2policy.pose import rotation_about, transform
+from video2policy.rendered.motion import Thing
+from video2policy.rendered.shapes import KINDS
 from video2policy.rendered.suite import draw
 
 A, B = "thing", "other"
@@ -32,6 +36,19 @@ TASKS: Mapping[str, str] = {
 """The suite's name of each task -> the family by which it is judged."""
 
 
+def single_scene(folder: Path, kind: str, seed: int, over: bool = False) -> Path:
+    """One object of a kind (`rendered.shapes.KINDS`), alone, to be lifted; `over` turns it upside down."""
+    mesh = KINDS[kind].mesh(np.random.default_rng(seed))
+    solid = trimesh.Trimesh(mesh.vertices, mesh.faces, process=True)
+    if over:
+        solid.apply_transform(transform(rotation_about([1, 0, 0], 180)))
+    return primitive_scene(folder, "lift", objects={A: solid})
+
+
+def _mesh(thing: Thing) -> trimesh.Trimesh:
+    return trimesh.Trimesh(thing.mesh.vertices, thing.mesh.faces, process=True)
+
+
 def suite_scene(folder: Path, task: str, seed: int) -> Path:
     """Write the scene of the suite's clip of this task and seed; its scene.json.
 
@@ -42,8 +59,7 @@ def suite_scene(folder: Path, task: str, seed: int) -> Path:
     last = take.motion.frame(take.motion.seconds)
     meshes, ends, turns = {}, {}, {}
     for name, item in zip((A, B), named, strict=False):
-        mesh = item.thing.mesh
-        meshes[name] = trimesh.Trimesh(mesh.vertices, mesh.faces, process=True)
+        meshes[name] = _mesh(item.thing)
         final = last.objects.get(item.thing.name, item.thing.first)
         ends[name] = (item.thing.start, final.position)
         turns[name] = final.rotation

@@ -7,7 +7,7 @@ sys.path.insert(
     0, workflow.basedir
 )  # the package is used from where it lies, here and in every job
 
-from video2policy import models
+from video2policy import families, models
 from video2policy.perceive.verdict import Unavailable
 from video2policy.provenance import code_digest
 from video2policy.sheet import SheetError, read_sheet
@@ -174,6 +174,13 @@ def previous_best(wc):
         if k == 0
         else {"previous": f"{folder}/best", "feedback": f"{folder}/feedback.md"}
     )
+
+
+def skill_if_held(wc):
+    """The grasp that trainings start from, where the task's object must be held."""
+    wanted = setting("training")(wc)["start"] == "grasp"
+    held = families.held_roles(ROWS[wc.video].family)
+    return {"skill": "<task>/task/grasp.safetensors"} if wanted and held else {}
 
 
 def only_best(wc):

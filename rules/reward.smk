@@ -25,10 +25,35 @@ rule write_reward:
         "../scripts/write_reward.py"
 
 
+rule train_grasp:
+    """A short training in grasping and lifting what the task handles: all its trainings start from it."""
+    input:
+        scene="<clip>/scene.json",
+    output:
+        policy="<task>/task/grasp.safetensors",
+        log_csv="<task>/task/grasp.csv",
+        search="<task>/task/grasp.json",
+        provenance="<task>/task/train_grasp.provenance.json",
+    log:
+        "logs/{video}/{variant}/train_grasp.log",
+    conda:
+        "../envs/embedded.yaml"
+    threads: lambda wc: setting("training")(wc)["threads"]
+    resources:
+        mem_mb=2500,
+    params:
+        simulation=setting("simulation"),
+        training=setting("training"),
+        code=code_digest("scripts/train_grasp.py"),
+    script:
+        "../scripts/train_grasp.py"
+
+
 rule train_reward:
     """PPO on one reward, in a worker process; only the generated success is measured."""
     input:
         unpack(only_best),
+        unpack(skill_if_held),
         scene="<clip>/scene.json",
         task="<task>/task/task.py",
         reward="<round>/{sample}/reward.py",

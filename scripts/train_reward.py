@@ -18,14 +18,17 @@ def main(
     simulation: dict,
     training: dict,
     previous: Input | None = None,
+    skill: Input | None = None,
 ) -> None:
-    """With `warm_start`, training goes on from the best policy of the rounds before.
+    """With `warm_start`, training goes on from the best policy of the rounds before; else from the `skill`.
 
     A reward that fails is a result of the search: search.json says why, and it is never selected."""
     seed = int(training["seed"])
     parent = previous / "policy.safetensors" if previous and training["warm_start"] else None
     try:
-        result = run_training(Job(scene, task, reward, simulation, training, parent), seed, policy, log_csv)
+        result = run_training(
+            Job(scene, task, reward, simulation, training, parent, skill), seed, policy, log_csv
+        )
     except WorkerError as error:
         logging.getLogger("video2policy").info("the reward failed: %s", str(error).splitlines()[-1].strip())
         result = failed_training(error, seed)

@@ -38,6 +38,15 @@ ROLE_ORDER = {"cover": "ba", "uncover": "ba", "push_with": "ba", "lift_with": "b
 "Lifting [b] with [a] on it".
 """
 
+_NOT_HELD = """
+push_left push_right push_any push_with push_off push_onto push_off_edge push_near_edge pull_left pull_right
+pull_onto pull_from_behind poke_move move_closer move_away move_to_cam move_away_cam tip_over touch roll spin
+spin_stop
+"""
+NOT_HELD = frozenset(_NOT_HELD.split())
+"""Families whose objects need not be held between the fingers; in others `a` is, or as `HELD_ROLES` says."""
+HELD_ROLES = {"lift_with": "b"}
+
 REASONS = {
     # status C: not for this system
     "camera": "the camera moves instead of an object, and there is nothing for a robot to do",
@@ -156,6 +165,11 @@ def find_template(text: str | int) -> Template | None:
         number = int(text)
         return TEMPLATES[number] if 0 <= number < len(TEMPLATES) else None
     return _BY_TEXT.get(normalise(text))
+
+
+def held_roles(family: str) -> str:
+    """Roles of the objects that the task must hold between the fingers."""
+    return "" if family in NOT_HELD else HELD_ROLES.get(family, "a")
 
 
 def assign_roles(family: str, objects: Sequence[str], order: str | None = None) -> dict[str, str]:

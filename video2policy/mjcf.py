@@ -19,6 +19,7 @@ import trimesh
 from numpy.typing import NDArray
 
 from video2policy import pose
+from video2policy.families import held_roles
 from video2policy.scene import Scene, SceneObject
 
 Array = NDArray[np.float64]
@@ -48,33 +49,6 @@ ROUND, SQUARE = 1.06, 1.12
 
 YAWS = np.linspace(0, np.pi, 60, endpoint=False)
 
-GRASPED_ROLES = {
-    "push_left": "",
-    "push_right": "",
-    "push_any": "",
-    "push_with": "",
-    "push_off": "",
-    "push_onto": "",
-    "push_off_edge": "",
-    "push_near_edge": "",
-    "pull_left": "",
-    "pull_right": "",
-    "pull_onto": "",
-    "pull_from_behind": "",
-    "poke_move": "",
-    "move_closer": "",
-    "move_away": "",
-    "move_to_cam": "",
-    "move_away_cam": "",
-    "tip_over": "",
-    "touch": "",
-    "roll": "",
-    "spin": "",
-    "spin_stop": "",
-    "lift_with": "b",
-}
-"""Roles that must be held between the fingers, by family; families not listed hold `a`."""
-
 GRIPPER = "gripper/"
 """Prefix of everything that belongs to the hand; its bodies are hand, left_finger, right_finger."""
 COLLISION_GROUP = 3
@@ -87,8 +61,7 @@ class SceneError(ValueError):
 
 def grasped_objects(scene: Scene) -> list[str]:
     """Names of the objects that the scene's task must hold between the fingers."""
-    roles = GRASPED_ROLES.get(scene.task.family, "a")
-    return [scene.task.roles[role] for role in roles if role in scene.task.roles]
+    return [scene.task.roles[role] for role in held_roles(scene.task.family) if role in scene.task.roles]
 
 
 @dataclass(frozen=True)
@@ -146,6 +119,13 @@ class Shape:
     def grasp_width(self) -> float:
         """The smallest opening that goes around the object from above, over all yaws."""
         return float(self._widths.min())
+
+    @cached_property
+    def long(self) -> Array:
+        """From the centre to its end (3,) along the longest direction seen from above, in the body frame."""
+        index = int(self._widths.argmax())
+        half = self._widths[index] / 2
+        return np.array([half * math.cos(YAWS[index]), half * math.sin(YAWS[index]), 0.0])
 
     @cached_property
     def _widths(self) -> Array:

@@ -44,6 +44,7 @@ OBJECT_STATES = {
     "from_eef": 3,  # centre minus tool centre, in the tool's frame
     "grasp_turn": 1,  # yaw from the line between the fingers to the nearest narrow width; 0 for what is round
     "displacement": 3,  # pos - init_pos
+    "long": 3,  # from the centre to its end, along what is its longest horizontal direction at rest
     "up": 1,  # z of the body's axis that points up at rest
     "contact_gripper": 1,
     "contact_table": 1,

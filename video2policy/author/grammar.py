@@ -42,6 +42,10 @@ class AuthorError(Exception):
     """Why no task can be written for a scene, in one sentence."""
 
 
+LONG = 0.9
+"""Of a container's width: what is longer goes in on end."""
+
+
 def family_of(scene: Scene) -> Family:
     """Raises AuthorError for a family that this author does not write."""
     family = FAMILIES.get(scene.task.family)
@@ -63,9 +67,7 @@ def choose_thresholds(scene: Scene) -> dict[str, float]:
     half = 0.5 * max(a.size[0], a.size[1])
     shift = abs(moved_y)
     found = {
-        "height": _between(0.6 * raised, max(0.10, 0.75 * a.size[2]) + 0.01, 0.20),
-        # A tall object is held below its top.
-        "hand": max(0.05, 0.5 * a.size[2] + 0.02),
+        "height": _between(0.6 * raised, 0.11, 0.20),
         "steady": 0.5,
         "slow": 0.15,
         "moved": _between(0.6 * shift, max(half, 0.05) + 0.01, max(half + 0.01, 0.15)),
@@ -93,19 +95,10 @@ def _relational(scene: Scene, a: SceneObject, b: SceneObject) -> dict[str, float
         "sunk": 0.005,
         "apart": 0.01,
         "still": 0.035,
-        "clear": _clearance(scene.task.family, b),
-        "flight": b.size[2] + 0.1,
         "shoved": 0.06,
-        "arrive": max(0.02, 0.6 * reach_b) if "front" not in scene.task.family else 0.03,
+        "grip": 0.65 if _held_by_its_end(scene) else 0.0,
         "apart_at_start": reach_a + reach_b + 0.08,
     }
-
-
-def _clearance(family: str, b: SceneObject) -> float:
-    """Height in metres of the object's underside at which it is carried to `b`."""
-    if family == "throw_into":
-        return b.size[2] + 0.12
-    return b.size[2] + 0.02 if family in ("cover", "put_into", "drop_into") else 0.05
 
 
 def _between(value: float, least: float, most: float) -> float:
@@ -114,7 +107,17 @@ def _between(value: float, least: float, most: float) -> float:
 
 def default_reward(scene: Scene) -> RewardGenome:
     """The family's reward as its author would first write it."""
-    return RewardGenome(scene.task.family, family_of(scene).components)
+    family = family_of(scene)
+    left_out = () if _held_by_its_end(scene) else ("hang",)
+    return RewardGenome(scene.task.family, tuple(c for c in family.components if c.name not in left_out))
+
+
+def _held_by_its_end(scene: Scene) -> bool:
+    """Whether the handled object goes into the other one only on end, as a fork into a cup."""
+    if scene.task.family not in ("put_into", "drop_into"):
+        return False
+    a, b = (scene.object(scene.task.roles[role]) for role in "ab")
+    return math.hypot(*a.size[:2]) > LONG * min(b.size[:2])
 
 
 def sample_reward(scene: Scene, rng: random.Random) -> RewardGenome:

@@ -91,7 +91,9 @@ QUANTITIES: Mapping[str, Quantity] = {
     ),
     "bottom": Quantity(
         "height of the object's underside over the table, m",
-        'bottom = states["{a}_pos"][:, 2] - 0.5 * states["{a}_size"][:, 2] - states["table_height"]',
+        'half_height = 0.5 * states["{a}_size"][:, 2] * torch.abs(states["{a}_up"])\n'
+        'half_height = half_height + torch.abs(states["{a}_long"][:, 2])\n'
+        'bottom = states["{a}_pos"][:, 2] - half_height - states["table_height"]',
     ),
     "upright": Quantity(
         "1 while it stands as in the clip; 1 always for what is as high as it is wide, such as a ball",
@@ -109,17 +111,27 @@ QUANTITIES: Mapping[str, Quantity] = {
         'standing = torch.clamp(states["{a}_up"], 0.0, 1.0)',
     ),
     "on_table_a": Quantity("it touches the table", 'on_table_a = states["{a}_contact_table"]'),
+    "high": Quantity(
+        "how far it is to be raised, m",
+        'high = torch.clamp(0.75 * states["{a}_size"][:, 2] + 0.01, min={height})',
+    ),
+    "hand": Quantity(
+        "how far from its centre the tool holds it at most, m: a tall object is held below its top",
+        'hand = torch.clamp(0.5 * states["{a}_size"][:, 2] + 0.02, min=0.05)',
+    ),
     "tool_distance": Quantity(
         "from the tool centre to the object's centre, m",
         'tool_distance = torch.norm(states["{a}_pos"] - states["eef_pos"], dim=-1)',
     ),
+    "held_at": Quantity("where the object is held: its centre", 'held_at = states["{a}_pos"]'),
     "sideways_off": Quantity(
-        "horizontally from the tool to the object's centre, m",
-        'sideways_off = torch.norm(states["{a}_pos"][:, :2] - states["eef_pos"][:, :2], dim=-1)',
+        "horizontally from the tool to that place, m",
+        'sideways_off = torch.norm(held_at[:, :2] - states["eef_pos"][:, :2], dim=-1)',
+        ("held_at",),
     ),
     "around": Quantity(
         "1 while the tool is over the object's middle and below its top, so that closing would grasp it",
-        'below_top = states["{a}_pos"][:, 2] + 0.5 * states["{a}_size"][:, 2] - states["eef_pos"][:, 2]\n'
+        'below_top = held_at[:, 2] + 0.5 * states["{a}_size"][:, 2] - states["eef_pos"][:, 2]\n'
         "around = torch.clamp(100.0 * below_top, 0.0, 1.0)\n"
         "around = around * torch.clamp(2.0 - 50.0 * sideways_off, 0.0, 1.0)",
         ("sideways_off",),
@@ -130,7 +142,7 @@ QUANTITIES: Mapping[str, Quantity] = {
         "outside gain nothing. A tall object is grasped below its top, where the palm stays clear of it",
         'grasp_rise = torch.clamp(0.5 * states["{a}_size"][:, 2] - 0.03, 0.0, 0.04)\n'
         "hover = torch.clamp(2.0 * sideways_off - 0.01, 0.0, 0.06)\n"
-        'drop = states["eef_pos"][:, 2] - states["{a}_pos"][:, 2] - grasp_rise - hover\n'
+        'drop = states["eef_pos"][:, 2] - held_at[:, 2] - grasp_rise - hover\n'
         'closed = 0.08 - states["gripper_opening"]\n'
         "grasp_distance = sideways_off + 0.5 * torch.abs(drop) + (0.02 - around) * closed",
         ("sideways_off", "around"),
@@ -234,7 +246,27 @@ def _push_quantities(sign: float) -> dict[str, Quantity]:
     }
 
 
+_ARRIVE = Quantity(
+    "how near its goal counts as there, m", "arrive = torch.clamp(0.6 * reach_b, min=0.02)", ("reach_b",)
+)
+_CARRIED_CLEAR = Quantity(
+    "how high over the table its underside is carried, m",
+    "clear = torch.full_like(bottom, 0.05)",
+    ("bottom",),
+)
+
+
+def _over_b(margin: float) -> Quantity:
+    return Quantity(
+        "how high over the table its underside is carried to pass over the other object, m",
+        f"clear = top_b + {number(margin)}",
+        ("top_b",),
+    )
+
+
 GO_TO_B = {
+    "arrive": _ARRIVE,
+    "clear": _CARRIED_CLEAR,
     "goal_distance": Quantity(
         "how much nearer the outlines must come, m",
         "goal_distance = torch.clamp(gap - {near}, min=0.0)",
@@ -243,6 +275,12 @@ GO_TO_B = {
 }
 
 GO_TO_FRONT = {
+    "arrive": Quantity(
+        "how near its goal counts as there, m",
+        "arrive = torch.full_like(goal_distance, 0.03)",
+        ("goal_distance",),
+    ),
+    "clear": _CARRIED_CLEAR,
     "ahead": Quantity(
         "how far the object stands nearer to the camera than the other one (x points away from it), m",
         "ahead = b_from_a[:, 0]",
@@ -264,8 +302,21 @@ GO_TO_FRONT = {
 }
 
 GO_OVER_B = {
+    "arrive": _ARRIVE,
+    "clear": _over_b(0.02),
     "goal_distance": Quantity(
         "horizontal distance of the centres, m", "goal_distance = distance", ("distance",)
+    ),
+}
+
+BY_ITS_END = {
+    "held_at": Quantity(
+        "where the object is held: its centre, or near the end of a long one, which then hangs",
+        'held_at = states["{a}_pos"] + {grip} * states["{a}_long"]',
+    ),
+    "hanging": Quantity(
+        "1 while it hangs from that end, 0 while it lies",
+        'hanging = torch.clamp(states["{a}_long"][:, 2] / torch.norm(states["{a}_long"], dim=-1), 0.0, 1.0)',
     ),
 }
 
@@ -276,9 +327,9 @@ GO_AWAY = {
 }
 
 CONDITIONS: Mapping[str, Condition] = {
-    "high": Condition("raised well over where it started", "(height > {height})", ("height",)),
+    "high": Condition("raised well over where it started", "(height > high)", ("height", "high")),
     "held": Condition("between both fingers", "(grasped > 0.5)", ("grasped",)),
-    "in_hand": Condition("with the tool at it", "(tool_distance < {hand})", ("tool_distance",)),
+    "in_hand": Condition("with the tool at it", "(tool_distance < hand)", ("tool_distance", "hand")),
     "steady": Condition("not flung", "(speed < {steady})", ("speed",)),
     "slow": Condition("at rest", "(speed < {slow})", ("speed",)),
     "moved": Condition("moved far enough", "(moved > {moved})", ("moved",)),
@@ -326,30 +377,30 @@ CONDITIONS: Mapping[str, Condition] = {
     # gates only
     "lifted": Condition(
         "off the table, or at the goal",
-        "((height > 0.02) | (goal_distance < {arrive}))",
-        ("height", "goal_distance"),
+        "((height > 0.02) | (goal_distance < arrive))",
+        ("height", "goal_distance", "arrive"),
     ),
     "raised": Condition("off the table", "(height > 0.02)", ("height",)),
     "clear": Condition(
         "high enough to pass over, or at the goal",
-        "((bottom > {clear} - 0.015) | (goal_distance < {arrive}))",
-        ("bottom", "goal_distance"),
+        "((bottom > clear - 0.015) | (goal_distance < arrive))",
+        ("bottom", "goal_distance", "clear", "arrive"),
     ),
     "high_over": Condition(
         "at the goal, from so high that it flies",
-        "((goal_distance < {arrive}) & ((bottom > {flight}) | (ever_flown > 0.5)))",
-        ("goal_distance", "bottom", "ever_flown"),
+        "((goal_distance < arrive) & ((bottom > clear - 0.015) | (ever_flown > 0.5)))",
+        ("goal_distance", "bottom", "ever_flown", "clear", "arrive"),
     ),
-    "arrived": Condition("at the goal", "(goal_distance < {arrive})", ("goal_distance",)),
+    "arrived": Condition("at the goal", "(goal_distance < arrive)", ("goal_distance", "arrive")),
     "there": Condition(
         "at the goal and down",
-        "((goal_distance < {arrive}) & (bottom < {table}))",
-        ("goal_distance", "bottom"),
+        "((goal_distance < arrive) & (bottom < {table}))",
+        ("goal_distance", "bottom", "arrive"),
     ),
     "brought": Condition(
         "in the gripper, or at the goal and down",
-        "((grasped * around > 0.5) | ((goal_distance < {arrive}) & (bottom < {table})))",
-        ("grasped", "around", "goal_distance", "bottom"),
+        "((grasped * around > 0.5) | ((goal_distance < arrive) & (bottom < {table})))",
+        ("grasped", "around", "goal_distance", "bottom", "arrive"),
     ),
     "close_by": Condition("with the tool near it", "(tool_distance < 0.12)", ("tool_distance",)),
 }
@@ -391,9 +442,11 @@ TERMS: Mapping[str, Term] = {
     "raise": Term(
         "Carry it at a height that clears the way; at the goal this no longer matters.",
         "flag",
-        "torch.where(goal_distance < {arrive}, torch.ones_like(bottom), "
-        "torch.clamp(bottom / {clear}, 0.0, 1.0))",
-        ("goal_distance", "bottom"),
+        "torch.where(goal_distance < arrive, torch.ones_like(bottom), torch.clamp(bottom / clear, 0.0, 1.0))",
+        ("goal_distance", "bottom", "clear", "arrive"),
+    ),
+    "hang": Term(
+        "Let it hang from the end that is held.", "flag", "grasped * hanging", ("grasped", "hanging")
     ),
     "lower": Term("Bring it down at the goal.", "distance", "torch.clamp(bottom, min=0.0)", ("bottom",)),
     "release": Term("Let go of it at the goal.", "flag", "free", ("free",)),
@@ -431,6 +484,7 @@ OBSERVATIONS: Mapping[str, Observation] = {
     "b_displacement": Observation(
         "how far {b} was displaced", "{b}_moved", 'torch.norm(states["{b}_displacement"][:, :2], dim=-1)', 1
     ),
+    "end": Observation("from the centre of {a} to its end", "{a}_end", 'states["{a}_long"] * 1.0', 3),
     "height": Observation(
         "height of {a} over the table", "{a}_height", 'states["{a}_pos"][:, 2] - states["table_height"]', 1
     ),
@@ -545,18 +599,22 @@ _PUT_INTO = replace(
     conditions=("over", "sunk", "not_below", "free"),
     components=(
         *_HANDLE,
+        Component("hang", 40.0, gate="held"),
         Component("raise", 20.0, gate="held"),
         Component("carry", 40.0, 5.0, gate="clear"),
         Component("release", 80.0, gate="arrived"),
         _CALM,
     ),
     gates=("clear", "lifted", "held"),
-    quantities=GO_OVER_B,
+    quantities={**GO_OVER_B, **BY_ITS_END},
+    observations=(*_DROP_NEXT.observations, "end"),
     again=None,
 )
 
 _COVER = replace(
     _PUT_INTO,
+    quantities=GO_OVER_B,
+    observations=_DROP_NEXT.observations,
     conditions=("enclosed", "above", "free"),
     stricter=("slow", "on_table"),
     components=(
@@ -620,6 +678,8 @@ _PUSH_WITH = Family(
 
 _THROW_INTO = replace(
     _PUT_INTO,
+    quantities={**GO_OVER_B, "clear": _over_b(0.13)},
+    observations=_DROP_NEXT.observations,
     conditions=("over", "sunk", "not_below", "free", "was_flown"),
     components=(
         *_HANDLE,

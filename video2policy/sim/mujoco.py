@@ -98,6 +98,7 @@ class MujocoSim:
             self._n_arm + 2,
             np.array([shape.grasp_yaw for shape in self._shapes]),
             np.array([shape.grasp_period for shape in self._shapes]),
+            np.array([shape.long for shape in self._shapes]),
         )
         self._floor_heights = np.array([shape.rest_height for shape in self._shapes])
         self._tops = np.array([shape.top for shape in self._shapes])

@@ -39,7 +39,7 @@ FINGER_STEP = 0.01
 """Metres per finger and control step."""
 LEAD = 0.03
 """Metres by which the target may run ahead of the tool, per axis: bounds the force on what it touches."""
-LOW, HIGH = (-0.22, -0.28, 0.012), (0.22, 0.28, 0.45)
+LOW, HIGH = (-0.22, -0.28, 0.008), (0.22, 0.28, 0.45)
 MAX_YAW, MAX_TILT = 2.0, 0.25
 """Radians to either side of the start."""
 TILT_KEPT = 0.75

@@ -53,6 +53,8 @@ class Bodies(NamedTuple):
     """Direction of each object's narrowest width in its resting frame, (objects,)."""
     grasp_period: Array
     """Yaw after which a grasp is as good again, (objects,); 0 for what is round."""
+    long: Array
+    """From each object's centre to its end in its resting frame, (objects, 3)."""
 
 
 class Memory(NamedTuple):
@@ -224,6 +226,9 @@ def write(
                 objects.displacement[i, k, axis] = position - start
                 objects.rot6d[i, k, axis] = turn[axis][0]
                 objects.rot6d[i, k, 3 + axis] = turn[axis][1]
+                objects.long[i, k, axis] = (
+                    turn[axis][0] * bodies.long[k, 0] + turn[axis][1] * bodies.long[k, 1]
+                )
                 objects.vel_linear[i, k, axis] = bodies.qvel[i, velocity + axis]
                 spin = from_tool = 0.0
                 for c in range(3):

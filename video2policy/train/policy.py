@@ -25,6 +25,8 @@ class PolicyInfo:
     seed: int
     steps: int
     """Environment steps of training behind these weights."""
+    inputs: tuple[str, ...] = ()
+    """What each number is that it observes, where it is known."""
 
 
 @dataclass
@@ -69,7 +71,8 @@ def load_policy(path: Path) -> Policy:
             raise ValueError(f"{path.name} is no policy of this project ({FORMAT})")
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     info = json.loads(metadata[FORMAT])
-    policy = Policy(PolicyInfo(**{**info, "units": tuple(info["units"])}), weights)
+    info |= {name: tuple(info.get(name, ())) for name in ("units", "inputs")}
+    policy = Policy(PolicyInfo(**info), weights)
     if weights["a2c_network.mu.bias"].shape != (N_ACTIONS,):
         raise ValueError(f"{path.name} does not act in {N_ACTIONS} dimensions")
     return policy

@@ -23,6 +23,7 @@ from video2policy.sim.base import N_ACTIONS
 from video2policy.sim.environment import Environment
 from video2policy.train.episodes import Episodes
 from video2policy.train.policy import Policy, PolicyInfo
+from video2policy.train.skill import Skill, observed
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Training:
     units: tuple[int, ...] = (128, 128)
     learning_rate: float = 1e-3
     kl_target: float = 0.012
-    """The learning rate adapts to it."""
+    """The learning rate adapts to it, up to `learning_rate`: with more a policy can break down late."""
     gamma: float = 0.96
     gae_lambda: float = 0.95
     clip: float = 0.2
@@ -88,8 +89,12 @@ def train(
     folder: Path,
     progress: Progress = lambda row: None,
     parent: Policy | None = None,
+    skill: Skill | None = None,
+    handled: str = "",
 ) -> Outcome:
     """Train a policy; `folder` takes rl-games' TensorBoard logs, `parent` is a policy to go on from.
+
+    Without one it begins with what the `skill` knows of the object called `handled`, or from nothing.
 
     Raises ValueError for sizes that do not fit each other.
     """
@@ -100,10 +105,14 @@ def train(
     sim = environment.sim
     batch = _Batch(environment, seed)
     agent = _agent(batch, training, folder)
+    agent.scheduler.max_lr = training.learning_rate
     if parent is not None:
         agent.model.load_state_dict(parent.weights)
     agent.init_tensors()
     agent.obs = agent.env_reset()
+    inputs = observed(environment, handled)
+    if parent is None and skill is not None:
+        agent.model.load_state_dict(skill.start(_weights(agent), inputs))
 
     episodes, log = batch.episodes, []
     best_rate, best_weights, best_steps, tried = -1.0, _weights(agent), 0, 0
@@ -117,12 +126,13 @@ def train(
         agent.frame += agent.curr_frames
         rate = episodes.success_rate(training.window)
         log.append(_row(batch, training, rate, time.perf_counter() - begin))
+        log[-1] |= {"learning_rate": round(agent.last_lr, 7), "sigma": round(_sigma(agent), 4)}
         progress(log[-1])
         if rate >= best_rate:
             best_rate, best_weights, best_steps = rate, _weights(agent), batch.steps
         if rate >= training.promising and batch.steps - tried >= training.check_every:
             tried, weights = batch.steps, _weights(agent)
-            info = PolicyInfo(environment.observation_size, training.units, seed, tried)
+            info = PolicyInfo(environment.observation_size, training.units, seed, tried, inputs)
             if measure(environment, Policy(info, weights), training.check_episodes) >= training.solved:
                 best_weights, best_steps, stopped = weights, tried, "solved"
                 break
@@ -132,7 +142,7 @@ def train(
             stopped = "hopeless"
             break
 
-    info = PolicyInfo(environment.observation_size, training.units, seed, best_steps)
+    info = PolicyInfo(environment.observation_size, training.units, seed, best_steps, inputs)
     policy = Policy(info, best_weights)
     checked = measure(environment, policy, training.check_episodes)
     return Outcome(policy, stopped, batch.steps, checked, episodes, log)
@@ -261,6 +271,11 @@ def _agent(batch: _Batch, training: Training, folder: Path) -> A2CAgent:
 
 def _weights(agent: A2CAgent) -> dict[str, torch.Tensor]:
     return {name: value.detach().clone() for name, value in agent.model.state_dict().items()}
+
+
+def _sigma(agent: A2CAgent) -> float:
+    """Mean standard deviation of the exploration noise."""
+    return float(agent.model.a2c_network.sigma.detach().exp().mean())
 
 
 def _row(batch: _Batch, training: Training, rate: float, seconds: float) -> dict[str, Any]:

@@ -19,7 +19,7 @@ log = logging.getLogger("video2policy")
 MODULE = "video2policy.train.worker"
 SAY_EVERY = 20.0
 """Seconds between two lines to the user."""
-OURS = ("threads", "seed", "success_weight", "timeout", "warm_start", "legs")
+OURS = ("threads", "seed", "success_weight", "timeout", "warm_start", "legs", "start")
 """Names in the config's `training` block that are not hyper-parameters of PPO."""
 
 
@@ -29,6 +29,7 @@ class Job:
 
     Attributes:
         parent: a policy of the same task to go on from, instead of from scratch.
+        skill: where to start without a parent: what `train.skill` learnt of the scene.
     """
 
     scene: Path
@@ -37,6 +38,7 @@ class Job:
     simulation: Mapping[str, Any]
     training: Mapping[str, Any]
     parent: Path | None = None
+    skill: Path | None = None
 
     def spec(self, seed: int) -> dict[str, Any]:
         hyper = {k: v for k, v in self.training.items() if k not in OURS}
@@ -50,6 +52,7 @@ class Job:
             "success_weight": self.training["success_weight"],
             "training": hyper,
             "parent": str(self.parent.resolve()) if self.parent else None,
+            "skill": str(self.skill.resolve()) if self.skill else None,
         }
 
 

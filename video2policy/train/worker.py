@@ -1,9 +1,9 @@
 """Trains one policy on generated task and reward code; started by `guard.process.run_worker`.
 
 The specification, spec.json: scene, task, reward (paths), robot, environments, horizon, fit_gripper, threads,
-seed, success_weight, training (fields of `ppo.Training`), parent (a policy to go on from, or null). It leaves
-policy.safetensors, log.csv, rl-games' TensorBoard logs and result.json, which is search.json: measured by the
-generated success alone.
+seed, success_weight, training (fields of `ppo.Training`), parent (a policy to go on from, or null), skill (a
+policy of `train.skill` to start from, or null). It leaves policy.safetensors, log.csv, rl-games' TensorBoard
+logs and result.json, which is search.json: measured by the generated success alone.
 """
 
 import csv
@@ -22,6 +22,7 @@ from video2policy.sim.environment import Environment
 from video2policy.sim.mujoco import MujocoSim
 from video2policy.train.policy import load_policy, save_policy
 from video2policy.train.ppo import Training, train
+from video2policy.train.skill import Skill
 
 EVERY = 3.0
 """Seconds between two lines of progress."""
@@ -45,7 +46,14 @@ def main(spec: Mapping[str, Any]) -> None:
     training = Training(**spec["training"])
     parent = load_policy(Path(spec["parent"])) if spec["parent"] else None
     outcome = train(
-        environment, training, int(spec["seed"]), Path("tensorboard"), _Progress(training), parent
+        environment,
+        training,
+        int(spec["seed"]),
+        Path("tensorboard"),
+        _Progress(training),
+        parent,
+        Skill.load(Path(spec["skill"])) if spec["skill"] else None,
+        sim.scene.task.roles["a"],
     )
     save_policy(Path("policy.safetensors"), outcome.policy)
     write_log(Path("log.csv"), outcome.log)
