@@ -25,6 +25,7 @@ import torch
 from tqdm import tqdm
 
 from bench.suite_scenes import TASKS, A, suite_scene
+from video2policy.author.grammar import grip
 from video2policy.evaluate.judges import judge
 from video2policy.evaluate.statistics import success_rate
 from video2policy.evaluate.worker import roll_out
@@ -36,7 +37,6 @@ from video2policy.sim.mujoco import MujocoSim
 from video2policy.train import skill
 from video2policy.train.policy import save_policy
 from video2policy.train.ppo import Training, train
-from video2policy.train.skill import Skill
 
 PAPER = {
     "push_left": 1.00,
@@ -92,17 +92,11 @@ def measure(run: Run) -> dict[str, Any]:
 
         begin = time.perf_counter(), time.process_time()
         with contextlib.redirect_stdout(io.StringIO()):  # rl-games prints what it builds
-            env, logs, start, before = environment(run.environments, run.seed), Path(folder), None, 0
+            env, start = environment(run.environments, run.seed), None
             if run.from_grasp and held_roles(scene.task.family):
-                lift = logs / "grasp.py"
-                lift.write_text(skill.write_task(scene))
-                short = Training(max_steps=min(skill.MAX_STEPS, run.cap), solved=skill.SOLVED)
-                grasp = train(
-                    Environment(env.sim, load_task(lift)(env.sim, "")), short, run.seed, logs, handled=A
-                )
-                start, before = Skill(grasp.policy, grasp.policy.info.inputs), grasp.steps
-            training = Training(max_steps=run.cap - before)
-            outcome = train(env, training, run.seed, logs, skill=start, handled=A)
+                start = skill.learn(env.sim, A, Training().units, run.seed, grip(scene))
+            grasp_cpu = time.process_time() - begin[1]
+            outcome = train(env, Training(max_steps=run.cap), run.seed, Path(folder), skill=start, handled=A)
         wall, cpu = time.perf_counter() - begin[0], time.process_time() - begin[1]
         judged = environment(run.episodes, JUDGED_FROM + run.seed, record=True)
         recording = roll_out(judged, lambda sim: outcome.policy.act, 0.0, torch.Generator().manual_seed(0))
@@ -115,8 +109,8 @@ def measure(run: Run) -> dict[str, Any]:
         "seed": run.seed,
         "sim_scale": round(judged.sim.scale, 3),
         "stopped": outcome.stopped,
-        "steps": before + outcome.steps,
-        "grasp_steps": before,
+        "steps": outcome.steps,
+        "grasp_cpu_seconds": round(grasp_cpu),
         "cpu_seconds": round(cpu),
         "wall_seconds": round(wall),
         "episodes": run.episodes,
@@ -164,7 +158,7 @@ def main() -> None:
     parser.add_argument("--hard-cap", type=int, default=2_000_000, help=f"for {', '.join(HARD)}")
     parser.add_argument("--episodes", type=int, default=100)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--scratch", action="store_true", help="without a first training in grasping")
+    parser.add_argument("--scratch", action="store_true", help="without learning to grasp first")
     arguments = parser.parse_args()
     runs = [
         Run(

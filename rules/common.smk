@@ -177,7 +177,7 @@ def previous_best(wc):
 
 
 def skill_if_held(wc):
-    """The grasp that trainings start from, where the task's object must be held."""
+    """The grasping policy that trainings start from, where the task's object must be held."""
     wanted = setting("training")(wc)["start"] == "grasp"
     held = families.held_roles(ROWS[wc.video].family)
     return {"skill": "<task>/task/grasp.safetensors"} if wanted and held else {}

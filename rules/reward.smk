@@ -26,13 +26,12 @@ rule write_reward:
 
 
 rule train_grasp:
-    """A short training in grasping and lifting what the task handles: all its trainings start from it."""
+    """A policy that grasps and lifts what the task handles: all the task's trainings start from it."""
     input:
         scene="<clip>/scene.json",
     output:
         policy="<task>/task/grasp.safetensors",
-        log_csv="<task>/task/grasp.csv",
-        search="<task>/task/grasp.json",
+        held="<task>/task/grasp.json",
         provenance="<task>/task/train_grasp.provenance.json",
     log:
         "logs/{video}/{variant}/train_grasp.log",

@@ -1,30 +1,34 @@
-"""A short training in grasping and lifting the handled object, from which the task's trainings start."""
+"""A policy that grasps and lifts the handled object, from which the task's trainings start."""
 
 import json
-import tempfile
-from pathlib import Path
+
+import torch
 
 from scripts.stage import Input, Output, stage
+from video2policy.author.grammar import grip
 from video2policy.scene import Scene
+from video2policy.sim.mujoco import MujocoSim
 from video2policy.train import skill
-from video2policy.train.run import Job, run_training
+from video2policy.train.policy import save_policy
+from video2policy.train.ppo import Training
 
 
-def main(
-    scene: Input, policy: Output, log_csv: Output, search: Output, simulation: dict, training: dict
-) -> None:
-    """The settings are those of the task's trainings, but it ends earlier."""
-    short = {
-        **training,
-        "max_steps": min(skill.MAX_STEPS, int(training["max_steps"])),
-        "solved": skill.SOLVED,
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        task = Path(folder) / "task.py"
-        task.write_text(skill.write_task(Scene.load(scene)))
-        job = Job(scene, task, task, simulation, short)
-        result = run_training(job, int(training["seed"]), policy, log_csv)
-    search.write_text(json.dumps(result, indent=1) + "\n")
+def main(scene: Input, policy: Output, held: Output, simulation: dict, training: dict) -> None:
+    torch.set_num_threads(1)
+    loaded, seed = Scene.load(scene), int(training["seed"])
+    sim = MujocoSim(
+        loaded,
+        scene.parent,
+        int(simulation["environments"]),
+        robot=simulation["robot"],
+        seed=seed,
+        fit_gripper=bool(simulation["fit_gripper"]),
+    )
+    handled = loaded.task.roles["a"]
+    learnt = skill.learn(sim, handled, Training().units, seed, grip(loaded))
+    save_policy(policy, learnt.policy)
+    rate = skill.held_up(sim, learnt, handled)
+    held.write_text(json.dumps({"object": handled, "held_up": rate, "episodes": sim.n_envs}) + "\n")
 
 
 stage(main)

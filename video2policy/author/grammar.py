@@ -96,7 +96,7 @@ def _relational(scene: Scene, a: SceneObject, b: SceneObject) -> dict[str, float
         "apart": 0.01,
         "still": 0.035,
         "shoved": 0.06,
-        "grip": 0.65 if _held_by_its_end(scene) else 0.0,
+        "grip": grip(scene),
         "apart_at_start": reach_a + reach_b + 0.08,
     }
 
@@ -108,16 +108,19 @@ def _between(value: float, least: float, most: float) -> float:
 def default_reward(scene: Scene) -> RewardGenome:
     """The family's reward as its author would first write it."""
     family = family_of(scene)
-    left_out = () if _held_by_its_end(scene) else ("hang",)
+    left_out = () if grip(scene) else ("hang",)
     return RewardGenome(scene.task.family, tuple(c for c in family.components if c.name not in left_out))
 
 
-def _held_by_its_end(scene: Scene) -> bool:
-    """Whether the handled object goes into the other one only on end, as a fork into a cup."""
+def grip(scene: Scene) -> float:
+    """Where along its longest direction the handled object is held: 0 at its centre, 1 at its end.
+
+    What goes into the other one only on end, as a fork into a cup, is held near its end, so that it hangs.
+    """
     if scene.task.family not in ("put_into", "drop_into"):
-        return False
+        return 0.0
     a, b = (scene.object(scene.task.roles[role]) for role in "ab")
-    return math.hypot(*a.size[:2]) > LONG * min(b.size[:2])
+    return 0.65 if math.hypot(*a.size[:2]) > LONG * min(b.size[:2]) else 0.0
 
 
 def sample_reward(scene: Scene, rng: random.Random) -> RewardGenome:

@@ -132,7 +132,8 @@ QUANTITIES: Mapping[str, Quantity] = {
     "around": Quantity(
         "1 while the tool is over the object's middle and below its top, so that closing would grasp it",
         'below_top = held_at[:, 2] + 0.5 * states["{a}_size"][:, 2] - states["eef_pos"][:, 2]\n'
-        "around = torch.clamp(100.0 * below_top, 0.0, 1.0)\n"
+        'deep = torch.clamp(0.25 * states["{a}_size"][:, 2], max=0.01)\n'
+        "around = torch.clamp(below_top / deep, 0.0, 1.0)\n"
         "around = around * torch.clamp(2.0 - 50.0 * sideways_off, 0.0, 1.0)",
         ("sideways_off",),
     ),
@@ -515,7 +516,7 @@ class Family:
 # Success counts 100 a step, which drowns much smaller rewards as soon as it happens by accident: these are of
 # its size. Without `calm` a tool that has come to the object goes on pressing down, and never tries up.
 _HANDLE = (
-    Component("align", 10.0, 3.0, "exp"),
+    Component("align", 15.0, 2.0, "exp"),
     Component("reach", 20.0, 10.0),
     Component("grasp", 20.0),
 )
