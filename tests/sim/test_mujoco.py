@@ -235,7 +235,7 @@ def test_the_arm_follows_its_target_and_stays_out_of_the_table(make: Make) -> No
     for _ in range(40):
         sim.step(down)
     states = sim.states()
-    assert (states["eef_pos"][:, 2] > 0.008).all()
+    assert (states["eef_pos"][:, 2] > 0.006).all()  # the finger tips are 6 mm below the tool
     free = states["cube_contact_gripper"] == 0
     assert (states["target_error"][free].abs() < 2e-3).all()
 

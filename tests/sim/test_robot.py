@@ -53,9 +53,11 @@ class Target:
         self.angles = np.zeros((2, 3))
         self.finger = np.full(2, 0.04)
 
-    def move(self, actions: np.ndarray, tool: np.ndarray | None = None) -> None:
+    def move(self, actions: np.ndarray, tool: np.ndarray | None = None, opened: float | None = None) -> None:
+        """`opened`: where the fingers are, if they did not follow."""
         tool = self.pos.copy() if tool is None else tool
-        robot.move_target(actions, tool, self.pos, self.angles, self.finger)
+        reached = np.repeat(self.finger[:, None], 2, axis=1) if opened is None else np.full((2, 2), opened)
+        robot.move_target(actions, tool, reached, self.pos, self.angles, self.finger)
 
 
 def test_target_adds_up_and_stays_near_the_tool() -> None:
@@ -69,6 +71,16 @@ def test_target_adds_up_and_stays_near_the_tool() -> None:
         target.move(action, tool)
     assert np.isclose(target.pos[0, 0], robot.LEAD)  # the tool did not follow
     assert target.finger[1] == 0
+
+
+def test_fingers_that_something_stops_are_told_to_close_no_further() -> None:
+    target, close = Target(), np.tile([0.0, 0, 0, 0, 0, 0, -1], (2, 1))
+    for _ in range(10):
+        target.move(close, opened=0.025)
+    assert np.allclose(target.finger, 0.025 - robot.FINGER_LEAD)
+    target.move(-close, opened=0.025)
+    target.move(-close, opened=0.025)
+    assert (target.finger > 0.025).all()
 
 
 def test_actions_count_no_more_than_one() -> None:
@@ -100,7 +112,7 @@ def test_the_tool_comes_upright_by_itself_and_keeps_its_yaw() -> None:
     for _ in range(20):
         target.move(turn)
     assert (target.angles[:, 1:] > 0.15).all()
-    assert (target.angles <= [robot.MAX_YAW, robot.MAX_TILT, robot.MAX_TILT]).all()
+    assert (target.angles <= [robot.HOME_YAW + robot.MAX_YAW, robot.MAX_TILT, robot.MAX_TILT]).all()
     yaw = target.angles[:, 0].copy()
     for _ in range(30):
         target.move(np.zeros((2, 7)))

@@ -103,6 +103,11 @@ QUANTITIES: Mapping[str, Quantity] = {
     "speed": Quantity("m/s", 'speed = torch.norm(states["{a}_vel_linear"], dim=-1)'),
     "grasped": Quantity("both fingers touch the object", 'grasped = states["{a}_grasped"]'),
     "free": Quantity("the gripper does not touch the object", 'free = 1.0 - states["{a}_contact_gripper"]'),
+    "loosened": Quantity(
+        "1 when the gripper does not touch the object; before, the more the wider it is told to open",
+        'loosened = torch.maximum(free, 4.0 * torch.clamp(states["gripper_command"], max=0.08))',
+        ("free",),
+    ),
     "ever_lifted": Quantity("the object was carried before", 'ever_lifted = states["{a}_ever_lifted"]'),
     "ever_released": Quantity("and was let go", 'ever_released = states["{a}_ever_released"]'),
     "ever_flown": Quantity("and flew, far from the tool", 'ever_flown = states["{a}_ever_flown"]'),
@@ -450,7 +455,9 @@ TERMS: Mapping[str, Term] = {
         "Let it hang from the end that is held.", "flag", "grasped * hanging", ("grasped", "hanging")
     ),
     "lower": Term("Bring it down at the goal.", "distance", "torch.clamp(bottom, min=0.0)", ("bottom",)),
-    "release": Term("Let go of it at the goal.", "flag", "free", ("free",)),
+    "release": Term(
+        "Let go of it at the goal: open, and touch it no more.", "flag", "loosened", ("loosened",)
+    ),
     "fly": Term("Let it fly into its goal.", "flag", "ever_flown", ("ever_flown",)),
     "tip_reach": Term(
         "Bring the tool to its side, near the top.", "distance", "tip_distance", ("tip_distance",)

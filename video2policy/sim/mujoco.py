@@ -272,7 +272,8 @@ class MujocoSim:
         """Advance all environments by one control step; actions (n_envs, 7), clipped to [-1, 1]."""
         tool = self._tool
         wanted = np.asarray(actions.detach(), dtype=float)
-        arms.move_target(wanted, tool.pos, tool.target, self._target_angles, tool.finger)
+        fingers = self._qpos[:, self._n_arm : self._n_arm + 2]
+        arms.move_target(wanted, tool.pos, fingers, tool.target, self._target_angles, tool.finger)
         if self._has_arm:
             arms.command_arm(
                 tool.target,

@@ -37,6 +37,9 @@ ROTATION_STEP, YAW_STEP = 0.05, 0.1
 """Radians of tilt and of yaw per control step: a quarter turn takes .8 seconds, as on the real arm."""
 FINGER_STEP = 0.01
 """Metres per finger and control step."""
+FINGER_LEAD = 0.015
+"""Metres by which a finger's command may run ahead of it in closing: 15 N. What holds can so let go within two
+steps; with no bound, exploration never opens fingers that were told to close for long."""
 LEAD = 0.03
 """Metres by which the target may run ahead of the tool, per axis: bounds the force on what it touches."""
 LOW, HIGH = (-0.22, -0.28, 0.008), (0.22, 0.28, 0.45)
@@ -122,12 +125,14 @@ def _clip(value: float, low: float, high: float) -> float:
 
 
 @compiled
-def move_target(actions: Array, tool_pos: Array, pos: Array, angles: Array, finger: Array) -> None:
+def move_target(
+    actions: Array, tool_pos: Array, reached: Array, pos: Array, angles: Array, finger: Array
+) -> None:
     """Apply actions (n, 7), clipped to [-1, 1], to the target, in place.
 
     The target persists between actions, so that small actions add up: `pos` (n, 3), `angles` (n, 3) yaw,
-    pitch and roll, `finger` (n,) metres per finger. It stays near the tool (n, 3), in the workspace and where
-    the arm can follow.
+    pitch and roll, `finger` (n,) metres per finger. It stays near the tool (n, 3) and the fingers' own places
+    `reached` (n, 2), in the workspace and where the arm can follow.
     """
     for i in range(len(actions)):
         for axis in range(3):
@@ -146,7 +151,8 @@ def move_target(actions: Array, tool_pos: Array, pos: Array, angles: Array, fing
             turned = kept * angles[i, axis] + step * _clip(actions[i, 5 - axis], -1.0, 1.0)
             angles[i, axis] = _clip(turned, home - bound, home + bound)
         opened = finger[i] + FINGER_STEP * _clip(actions[i, 6], -1.0, 1.0)
-        finger[i] = _clip(opened, 0.0, MAX_OPENING / 2)
+        closest = min(reached[i, 0], reached[i, 1]) - FINGER_LEAD
+        finger[i] = _clip(opened, max(closest, 0.0), MAX_OPENING / 2)
 
 
 # ---------------------------------------------------------------- the arm

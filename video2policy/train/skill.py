@@ -2,9 +2,9 @@
 
 Whatever is to be done with an object that must be held, the first part is to reach, grasp and lift it, and
 most of a training from scratch goes into finding that out. A rule of thumb that sees the exact state does it
-well; a policy learns it from the rule's actions on the states that the policy itself comes to (DAgger, Ross et
-al. 2011). Trainings take the policy over by the names of what they observe, the handled object being "a"; what
-it never saw, such as what the task's code adds, starts without influence.
+well; a policy learns it from the rule's actions on the states that the policy itself comes to (DAgger, Ross
+et al. 2011). Trainings take the policy over by the names of what they observe, the handled object being "a";
+what it never saw, such as what the task's code adds, starts without influence.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ NOISE = 0.3
 ABOVE, OVER_IT, ALIGNED, DOWN = 0.04, 0.012, 0.15, 0.006
 TALL, FINGER = 0.03, 0.04
 CARRY_HEIGHT = 0.15
+HOLD = -0.3
 
 
 def rule(states: States, handled: str, grip: float = 0.0) -> torch.Tensor:
@@ -65,7 +66,8 @@ def rule(states: States, handled: str, grip: float = 0.0) -> torch.Tensor:
     actions = torch.zeros(len(tool), N_ACTIONS)
     actions[:, :3] = (goal - tool) / robot.POSITION_STEP
     actions[:, 5] = torch.where(held | inside, 0.0, turn / robot.YAW_STEP)
-    actions[:, 6] = torch.where(held | inside, -1.0, 1.0)
+    # What holds presses gently on, so that the noise of exploration can let go.
+    actions[:, 6] = torch.where(held, HOLD, torch.where(inside, -1.0, 1.0))
     return actions.clamp(-1.0, 1.0)
 
 
