@@ -38,7 +38,7 @@ ROTATION_STEP, YAW_STEP = 0.05, 0.1
 FINGER_STEP = 0.01
 """Metres per finger and control step."""
 FINGER_LEAD = 0.015
-"""Metres by which a finger's command may run ahead of it in closing: 15 N. What holds can so let go within two
+"""Metres by which a finger's command may run ahead of it in closing: 15 N. What holds can so let go in two
 steps; with no bound, exploration never opens fingers that were told to close for long."""
 LEAD = 0.03
 """Metres by which the target may run ahead of the tool, per axis: bounds the force on what it touches."""
