@@ -25,6 +25,7 @@ def main(
     n_seeds: int,
     simulation: dict[str, Any],
     training: dict[str, Any],
+    sandbox: str = "best_effort",
 ) -> None:
     """`best` is the folder of the best reward; `n_seeds` counts the search's own training.
 
@@ -34,7 +35,7 @@ def main(
     """
     folder = Path(seeds)
     winner = json.loads((best / "search.json").read_text())
-    job = Job(scene, task, best / "reward.py", simulation, training)
+    job = Job(scene, task, best / "reward.py", simulation, training, sandbox=sandbox)
     seed, first = int(training["seed"]), folder / "seed_0.safetensors"
     shutil.copyfile(best / "policy.safetensors", first)
     trained: list[dict[str, Any]] = []

@@ -18,6 +18,7 @@ def main(
     simulation: dict,
     training: dict,
     previous: Input | None = None,
+    sandbox: str = "best_effort",
 ) -> None:
     """With `warm_start`, training goes on from the best policy of the rounds before.
 
@@ -25,7 +26,8 @@ def main(
     seed = int(training["seed"])
     parent = previous / "policy.safetensors" if previous and training["warm_start"] else None
     try:
-        result = run_training(Job(scene, task, reward, simulation, training, parent), seed, policy, log_csv)
+        job = Job(scene, task, reward, simulation, training, parent, sandbox)
+        result = run_training(job, seed, policy, log_csv)
     except WorkerError as error:
         logging.getLogger("video2policy").info("the reward failed: %s", str(error).splitlines()[-1].strip())
         result = failed_training(error, seed)

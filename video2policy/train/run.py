@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import tempfile
 import time
 from collections.abc import Mapping
@@ -12,13 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from video2policy.guard.process import WorkerError, run_worker
+from video2policy.guard.leavings import LeavingsError, copy_file
+from video2policy.guard.process import Sandbox, WorkerError, run_worker
+from video2policy.train.record import check_search, check_weights
 
 log = logging.getLogger("video2policy")
 
 MODULE = "video2policy.train.worker"
 SAY_EVERY = 20.0
 """Seconds between two lines to the user."""
+MAX_FILE = 256 * 2**20
+"""Bytes of a policy or a log."""
 OURS = ("threads", "seed", "success_weight", "timeout", "warm_start", "legs")
 """Names in the config's `training` block that are not hyper-parameters of PPO."""
 
@@ -29,6 +32,7 @@ class Job:
 
     Attributes:
         parent: a policy of the same task to go on from, instead of from scratch.
+        sandbox: the config's `sandbox`.
     """
 
     scene: Path
@@ -37,6 +41,12 @@ class Job:
     simulation: Mapping[str, Any]
     training: Mapping[str, Any]
     parent: Path | None = None
+    sandbox: str = "best_effort"
+
+    def readable(self) -> tuple[Path, ...]:
+        """What the worker has to read."""
+        given = (self.scene, self.scene.parent / "objects", self.task, self.reward)
+        return given if self.parent is None else (*given, self.parent)
 
     def spec(self, seed: int) -> dict[str, Any]:
         hyper = {k: v for k, v in self.training.items() if k not in OURS}
@@ -56,7 +66,9 @@ class Job:
 def run_training(job: Job, seed: int, policy: Path, log_csv: Path | None = None) -> dict[str, Any]:
     """Train in a worker and keep its policy (and log) under the given names; search.json's content.
 
-    Raises WorkerError when the generated code or the training failed.
+    Raises:
+        WorkerError: the generated code or the training failed, or what is left of it is none.
+        Refused: the sandbox is required, and this machine does not have it.
     """
     said = time.monotonic()
 
@@ -75,10 +87,17 @@ def run_training(job: Job, seed: int, policy: Path, log_csv: Path | None = None)
             )
 
     with tempfile.TemporaryDirectory(prefix="train_") as folder:
-        result = run_worker(MODULE, job.spec(seed), Path(folder), float(job.training["timeout"]), tell)
-        shutil.copyfile(Path(folder) / "policy.safetensors", policy)
-        if log_csv is not None:
-            shutil.copyfile(Path(folder) / "log.csv", log_csv)
+        limits = Sandbox(job.sandbox, job.readable())
+        result = run_worker(MODULE, job.spec(seed), Path(folder), job.training["timeout"], tell, limits)
+        try:
+            check_search(result, seed)
+            copy_file(Path(folder), "policy.safetensors", policy, MAX_FILE)
+            check_weights(policy)
+            if log_csv is not None:
+                copy_file(Path(folder), "log.csv", log_csv, MAX_FILE)
+        except LeavingsError as error:
+            policy.unlink(missing_ok=True)
+            raise WorkerError(f"the worker {MODULE} {error}") from error
     log.info(
         "%s after %d steps: generated success %.2f",
         result["stopped"],

@@ -2,8 +2,7 @@
 
 The specification, spec.json: scene, task, reward (paths), robot, environments, horizon, fit_gripper, threads,
 seed, success_weight, training (fields of `ppo.Training`), parent (a policy to go on from, or null). It leaves
-policy.safetensors, log.csv, rl-games' TensorBoard logs and result.json, which is search.json: measured by the
-generated success alone.
+policy.safetensors, log.csv and result.json, which is search.json: measured by the generated success alone.
 """
 
 import csv
@@ -16,12 +15,14 @@ from typing import Any
 
 import torch
 
-from video2policy.guard.load import load_task
+from video2policy.guard.load import SimulatorView, load_task
+from video2policy.guard.lockdown import contain
+from video2policy.guard.rehearsal import rehearse
 from video2policy.scene import Scene
 from video2policy.sim.environment import Environment
 from video2policy.sim.mujoco import MujocoSim
 from video2policy.train.policy import load_policy, save_policy
-from video2policy.train.ppo import Training, train
+from video2policy.train.ppo import Training, prepare, train
 
 EVERY = 3.0
 """Seconds between two lines of progress."""
@@ -29,24 +30,32 @@ EVERY = 3.0
 
 def main(spec: Mapping[str, Any]) -> None:
     torch.set_num_threads(1)
-    scene = Path(spec["scene"])
-    sim = MujocoSim(
-        Scene.load(scene),
-        scene.parent,
-        int(spec["environments"]),
-        robot=spec["robot"],
-        threads=int(spec["threads"]),
-        seed=int(spec["seed"]),
-        horizon=int(spec["horizon"]),
-        fit_gripper=bool(spec["fit_gripper"]),
-    )
-    task = load_task(Path(spec["task"]), Path(spec["reward"]))(sim, str(scene.parent))
-    environment = Environment(sim, task, float(spec["success_weight"]))
+    root = Path(spec["scene"]).parent
+    scene = Scene.load(Path(spec["scene"]))
+
+    def simulate(environments: int, threads: int) -> MujocoSim:
+        return MujocoSim(
+            scene,
+            root,
+            environments,
+            robot=spec["robot"],
+            threads=threads,
+            seed=int(spec["seed"]),
+            horizon=int(spec["horizon"]),
+            fit_gripper=bool(spec["fit_gripper"]),
+        )
+
     training = Training(**spec["training"])
     parent = load_policy(Path(spec["parent"])) if spec["parent"] else None
-    outcome = train(
-        environment, training, int(spec["seed"]), Path("tensorboard"), _Progress(training), parent
-    )
+    folder = Path("rl_games")
+    prepare(folder)
+    rehearse(simulate)
+    contain(spec)
+
+    sim = simulate(int(spec["environments"]), int(spec["threads"]))
+    task = load_task(Path(spec["task"]), Path(spec["reward"]))(SimulatorView(sim), str(root))
+    environment = Environment(sim, task, float(spec["success_weight"]))
+    outcome = train(environment, training, int(spec["seed"]), folder, _Progress(training), parent)
     save_policy(Path("policy.safetensors"), outcome.policy)
     write_log(Path("log.csv"), outcome.log)
     result = {
