@@ -59,8 +59,9 @@ def _options(module: str, folder: Path | None, read: Sequence[Path]) -> list[str
         options += ["--ro-bind", NOTHING, str(judges)]
     if landlock.version():
         # numba keeps compiled functions beside the code; the lockdown closes that again.
-        for cache in (ROOT / "video2policy").rglob("__pycache__"):
-            options += ["--bind", str(cache), str(cache)]
+        cache = ROOT / "video2policy" / "sim" / "__pycache__"
+        cache.mkdir(exist_ok=True)
+        options += ["--bind", str(cache), str(cache)]
     if folder is not None:
         options += ["--bind", str(folder), str(folder), "--chdir", str(folder)]
     return options

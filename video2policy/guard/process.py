@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from video2policy.guard import bubblewrap, leavings, lockdown
+from video2policy.perceive.verdict import Unavailable
 
 ROOT = Path(__file__).parents[2]
 PROGRESS = "progress "
@@ -49,7 +50,7 @@ class WorkerError(Exception):
     """How a worker failed, in one sentence, followed by the last lines it printed."""
 
 
-class Refused(Exception):
+class Refused(Unavailable):
     """Generated code may not run here: the config asks for more containment than there is."""
 
 

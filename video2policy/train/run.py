@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import tempfile
@@ -76,15 +77,16 @@ def run_training(job: Job, seed: int, policy: Path, log_csv: Path | None = None)
         nonlocal said
         if time.monotonic() - said >= SAY_EVERY:
             said = time.monotonic()
-            row = json.loads(line)
-            log.info(
-                "%d of at most %d steps, success %.2f, %d steps/s, at most %d s left",
-                row["steps"],
-                job.training["max_steps"],
-                row["success_rate"],
-                row["steps_per_second"],
-                row["seconds_left"],
-            )
+            with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):  # anybody may print
+                row = {key: float(value) for key, value in json.loads(line).items()}
+                log.info(
+                    "%d of at most %d steps, success %.2f, %d steps/s, at most %d s left",
+                    row["steps"],
+                    job.training["max_steps"],
+                    row["success_rate"],
+                    row["steps_per_second"],
+                    row["seconds_left"],
+                )
 
     with tempfile.TemporaryDirectory(prefix="train_") as folder:
         limits = Sandbox(job.sandbox, job.readable())
