@@ -50,7 +50,7 @@ class Target:
                 for attack in attacks
             ],
         }
-        return run_worker(WORKER, spec, self.outside / "work", 100, sandbox=Sandbox(mode))
+        return run_worker(WORKER, spec, self.outside / "work", 400, sandbox=Sandbox(mode))
 
 
 @pytest.fixture(scope="module")
