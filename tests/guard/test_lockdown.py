@@ -120,7 +120,7 @@ def test_the_filter_is_well_formed(machine: str, drawing: bool) -> None:
 
 def decide(machine: str, number: int, arguments: tuple[int, ...] = (), drawing: bool = False) -> int:
     """What the filter answers, by a reading of its program."""
-    column, audit = seccomp.MACHINES[machine]
+    _, audit = seccomp.MACHINES[machine]
     data = {0: number, 4: audit}
     for place, value in enumerate((*arguments, 0, 0, 0, 0, 0, 0)[:6]):
         data[16 + 8 * place], data[20 + 8 * place] = value & 0xFFFFFFFF, value >> 32 & 0xFFFFFFFF

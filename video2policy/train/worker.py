@@ -82,7 +82,8 @@ class _Progress:
             self.last = now
             left = (self.training.max_steps - row["steps"]) / max(row["steps_per_second"], 1)
             shown = {k: row[k] for k in ("steps", "success_rate", "steps_per_second")}
-            print("progress " + json.dumps(shown | {"seconds_left": round(left)}), flush=True)
+            shown |= {"seconds_left": round(left), "cpu_seconds": round(time.process_time(), 3)}
+            print("progress " + json.dumps(shown), flush=True)
 
 
 def write_log(path: Path, rows: list[dict[str, Any]]) -> None:
