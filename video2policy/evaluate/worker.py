@@ -45,7 +45,8 @@ def record(spec: Mapping[str, Any], make_policy: Callable[[MujocoSim], Act], dra
     torch.set_num_threads(1)
     total = int(spec["episodes"])
     scene = Scene.load(Path(spec["scene"]))
-    rehearse(lambda environments, threads: _simulator(spec, scene, environments, threads, 0))
+    sizes = [min(BATCH, total - start) for start in range(0, total, BATCH)]
+    rehearse(lambda environments, threads: _simulator(spec, scene, environments, threads, 0), sizes)
     contain(spec, drawing)
     parts: list[Recording] = []
     for start in range(0, total, BATCH):

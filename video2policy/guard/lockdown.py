@@ -160,7 +160,8 @@ def _rules(read: Sequence[Path], drawing: bool, write: bool) -> list[tuple[Path,
     if drawing:
         rules += [(Path(path), landlock.READ) for path in DRAWING]
         rules += [(Path(path), landlock.READ | landlock.DEVICE) for path in DRAWING_DEVICES]
-    return [*rules, (Path.cwd(), landlock.WRITE)] if write else rules
+    # By no name: nobody may not go through the folders above.
+    return [*rules, (Path(), landlock.WRITE)] if write else rules
 
 
 def _site_packages() -> list[str]:

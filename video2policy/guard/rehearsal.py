@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 
 from video2policy.sim.base import N_ACTIONS, Simulator
 
 
-def rehearse(make: Callable[[int, int], Simulator]) -> None:
+def rehearse(make: Callable[[int, int], Simulator], sizes: Iterable[int]) -> None:
     """One reset and one step: numba loads its compiled functions, or compiles and keeps them.
 
-    `make` gives a simulator of so many environments and threads. Two, since arrays of one row are laid out
-    otherwise; and one thread, the caller's: others would keep their access to files after the lockdown.
+    `make` gives a simulator of so many environments and threads; `sizes` are the numbers of environments that
+    will be wanted. Two stand for many, but arrays of one row are laid out otherwise. One thread, which is the
+    caller's: others would keep their access to files after the lockdown.
     """
-    sim = make(2, 1)
-    ids = torch.arange(sim.n_envs)
-    sim.reset(ids, sim.sample_object_poses(ids))
-    sim.step(torch.zeros(sim.n_envs, N_ACTIONS))
-    sim.states()
+    for size in {min(size, 2) for size in sizes if size}:
+        sim = make(size, 1)
+        ids = torch.arange(size)
+        sim.reset(ids, sim.sample_object_poses(ids))
+        sim.step(torch.zeros(size, N_ACTIONS))
+        sim.states()

@@ -49,7 +49,7 @@ def main(spec: Mapping[str, Any]) -> None:
     parent = load_policy(Path(spec["parent"])) if spec["parent"] else None
     folder = Path("rl_games")
     prepare(folder)
-    rehearse(simulate)
+    rehearse(simulate, [int(spec["environments"])])
     contain(spec)
 
     sim = simulate(int(spec["environments"]), int(spec["threads"]))
