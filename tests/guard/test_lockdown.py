@@ -1,6 +1,8 @@
 """What a lockdown says of itself, and what `sandbox` makes of it."""
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -179,3 +181,22 @@ def test_clone3_is_absent_so_that_libraries_use_clone() -> None:
 def test_what_is_said_is_json() -> None:
     reached = lockdown.Lockdown("partial", False, 0, True, "the user", ("no Landlock",))
     assert json.loads(json.dumps(reached.to_json()))["missing"] == ["no Landlock"]
+
+
+SYSTEM_PYTHON = Path("/usr/bin/python3")
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or bool(lockdown.lacking()) or not SYSTEM_PYTHON.exists(),
+    reason="needs root and a Python that everybody may use",
+)
+def test_root_becomes_nobody_and_may_still_write_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(SYSTEM_PYTHON))
+    source = "import os\nopen('a.txt', 'w').close()\nloot = os.getresuid()"
+    result = run(tmp_path / "a", Sandbox("required"), source)
+    if result["sandbox"]["user"] != "nobody":
+        pytest.skip("bubblewrap took the right to change users, or nobody may not read the project")
+    assert result["outcomes"]["it"]["loot"] == str((lockdown.NOBODY,) * 3)
+    assert (tmp_path / "a" / "a.txt").stat().st_uid == lockdown.NOBODY
