@@ -27,6 +27,10 @@ OURS = ("threads", "seed", "success_weight", "timeout", "warm_start", "legs")
 """Names in the config's `training` block that are not hyper-parameters of PPO."""
 
 
+class Screened(WorkerError):
+    """A reward that was not trained, since it cannot rank what happens; says why."""
+
+
 @dataclass(frozen=True)
 class Job:
     """What is trained, and how: paths, and the config's `simulation` and `training` blocks.
@@ -68,6 +72,7 @@ def run_training(job: Job, seed: int, policy: Path, log_csv: Path | None = None)
     """Train in a worker and keep its policy (and log) under the given names; search.json's content.
 
     Raises:
+        Screened: the reward cannot rank what happens, so that it was not trained.
         WorkerError: the generated code or the training failed, or what is left of it is none.
         Refused: the sandbox is required, and this machine does not have it.
     """
@@ -91,6 +96,8 @@ def run_training(job: Job, seed: int, policy: Path, log_csv: Path | None = None)
     with tempfile.TemporaryDirectory(prefix="train_") as folder:
         limits = Sandbox(job.sandbox, job.readable())
         result = run_worker(MODULE, job.spec(seed), Path(folder), job.training["timeout"], tell, limits)
+        if result.get("stopped") == "screened":
+            raise Screened(f"not worth training: {str(result.get('reason'))[:1000]}")
         try:
             check_search(result, seed)
             copy_file(Path(folder), "policy.safetensors", policy, MAX_FILE)
@@ -114,7 +121,7 @@ def failed_training(error: WorkerError, seed: int) -> dict[str, Any]:
     return {
         "success_rate": 0.0,
         "steps": 0,
-        "stopped": "failed",
+        "stopped": "screened" if isinstance(error, Screened) else "failed",
         "reason": str(error),
         "seed": seed,
         "components": {},

@@ -2,7 +2,7 @@
 
 The specification, spec.json: scene, task, reward (paths), robot, environments, horizon, fit_gripper, threads,
 seed, success_weight, training (fields of `ppo.Training`), parent (a policy to go on from, or null). It leaves
-policy.safetensors, log.csv and result.json, which is search.json: measured by the generated success alone.
+policy.safetensors, log.csv and result.json, which is search.json: measured by the generated success alone. Of a reward that is not worth training (`guard.screening`) it leaves the reason alone.
 """
 
 import csv
@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from video2policy.guard import screening
 from video2policy.guard.load import SimulatorView, load_task
 from video2policy.guard.lockdown import contain
 from video2policy.guard.rehearsal import rehearse
@@ -52,6 +53,10 @@ def main(spec: Mapping[str, Any]) -> None:
     rehearse(simulate, [int(spec["environments"])])
     contain(spec)
 
+    reason = screening.why_not(scene, Path(spec["task"]), Path(spec["reward"]))
+    if reason is not None:
+        Path("result.json").write_text(json.dumps({"stopped": "screened", "reason": reason}))
+        return
     sim = simulate(int(spec["environments"]), int(spec["threads"]))
     task = load_task(Path(spec["task"]), Path(spec["reward"]))(SimulatorView(sim), str(root))
     environment = Environment(sim, task, float(spec["success_weight"]))
