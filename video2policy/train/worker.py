@@ -2,7 +2,8 @@
 
 The specification, spec.json: scene, task, reward (paths), robot, environments, horizon, fit_gripper, threads,
 seed, success_weight, training (fields of `ppo.Training`), parent (a policy to go on from, or null). It leaves
-policy.safetensors, log.csv and result.json, which is search.json: measured by the generated success alone. Of a reward that is not worth training (`guard.screening`) it leaves the reason alone.
+policy.safetensors, log.csv and result.json, which is search.json: measured by the generated success alone.
+Of a reward that is not worth training (`guard.screening`) it leaves the reason only.
 """
 
 import csv
