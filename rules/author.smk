@@ -34,6 +34,7 @@ rule pick_task:
     conda:
         "../envs/embedded.yaml"
     params:
+        sandbox=SANDBOX,
         code=code_digest("scripts/pick_task.py"),
     script:
         "../scripts/pick_task.py"

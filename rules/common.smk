@@ -27,6 +27,7 @@ except SheetError as error:
     sys.exit(str(error))
 
 VARIANTS = list(config["variants"])
+SANDBOX = config["sandbox"] or "off"  # YAML reads a bare off as false
 
 try:
     models.check_licences(config["perception"])

@@ -25,6 +25,7 @@ rule collect_demonstrations:
     params:
         collection=setting("generalist", "preset", "episodes"),
         simulation=setting("simulation"),
+        sandbox=SANDBOX,
         code=code_digest("scripts/collect.py"),
     script:
         "../scripts/collect.py"
@@ -69,6 +70,7 @@ rule evaluate_bc:
     params:
         episodes=config["generalist"]["evaluation_episodes"],
         simulation=config["simulation"],
+        sandbox=SANDBOX,
         code=code_digest("scripts/evaluate_bc.py"),
     script:
         "../scripts/evaluate_bc.py"

@@ -23,6 +23,7 @@ rule train_policy:
         n_seeds=lambda wc: setting("evaluation")(wc)["seeds"],
         simulation=setting("simulation"),
         training=setting("training"),
+        sandbox=SANDBOX,
         code=code_digest("scripts/train_policy.py"),
     script:
         "../scripts/train_policy.py"
@@ -50,6 +51,7 @@ rule evaluate:
         variant=lambda wc: wc.variant,
         evaluation=setting("evaluation"),
         simulation=setting("simulation"),
+        sandbox=SANDBOX,
         code=code_digest("scripts/evaluate.py"),
     script:
         "../scripts/evaluate.py"
@@ -71,6 +73,7 @@ rule collect:
     params:
         collection=config["trajectories"],
         simulation=setting("simulation"),
+        sandbox=SANDBOX,
         code=code_digest("scripts/collect.py"),
     script:
         "../scripts/collect.py"

@@ -71,6 +71,7 @@ rule train_reward:
     params:
         simulation=setting("simulation"),
         training=setting("training"),
+        sandbox=SANDBOX,
         code=code_digest("scripts/train_reward.py"),
     script:
         "../scripts/train_reward.py"

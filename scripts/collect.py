@@ -15,6 +15,7 @@ def main(
     trajectories: Output,
     collection: dict[str, Any],
     simulation: dict[str, Any],
+    sandbox: str = "best_effort",
 ) -> None:
     """`collection`: episodes to keep, and either image (pixels) and cameras, or the imitation preset."""
     if "preset" in collection:
@@ -28,7 +29,8 @@ def main(
         )
     else:
         wish = Wish(int(collection["episodes"]), int(collection["image"]), tuple(collection["cameras"]))
-    collect(Rollouts.from_config(scene, task, simulation), policy, wish, trajectories)
+    rollouts = Rollouts.from_config(scene, task, simulation, sandbox)
+    collect(rollouts, policy, wish, trajectories)
 
 
 stage(main)

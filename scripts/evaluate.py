@@ -18,12 +18,13 @@ def main(
     variant: str,
     evaluation: dict[str, Any],
     simulation: dict[str, Any],
+    sandbox: str = "best_effort",
 ) -> None:
     """`seeds` is the folder of the policies, one per training seed (seed_0.safetensors ...).
 
     `evaluation`: episodes for each of them, and the seed of the resets.
     """
-    rollouts = Rollouts.from_config(scene, task, simulation)
+    rollouts = Rollouts.from_config(scene, task, simulation, sandbox)
     policies = sorted(Path(seeds).glob("seed_*.safetensors"), key=lambda path: int(path.stem[5:]))
     measured, recordings, verdicts = evaluate(
         rollouts, policies, int(evaluation["episodes"]), int(evaluation["seed"])

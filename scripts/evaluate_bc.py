@@ -17,9 +17,13 @@ def main(
     figure: Output,
     episodes: int,
     simulation: dict[str, Any],
+    sandbox: str = "best_effort",
 ) -> None:
     """`episodes` in each scene; `scenes` and `tasks` are in the same order."""
-    clips = [Rollouts.from_config(scene, task, simulation) for scene, task in zip(scenes, tasks, strict=True)]
+    clips = [
+        Rollouts.from_config(scene, task, simulation, sandbox)
+        for scene, task in zip(scenes, tasks, strict=True)
+    ]
     result = evaluate(clips, policy, blind, episodes)
     eval_json.write_text(json.dumps(result, indent=1) + "\n")
     draw(result, figure)

@@ -26,6 +26,7 @@ def main(
     simulation: dict[str, Any],
     training: dict[str, Any],
     skill: Input | None = None,
+    sandbox: str = "best_effort",
 ) -> None:
     """`best` is the folder of the best reward; `n_seeds` counts the search's own training.
 
@@ -35,7 +36,7 @@ def main(
     """
     folder = Path(seeds)
     winner = json.loads((best / "search.json").read_text())
-    job = Job(scene, task, best / "reward.py", simulation, training, skill=skill)
+    job = Job(scene, task, best / "reward.py", simulation, training, skill=skill, sandbox=sandbox)
     seed, first = int(training["seed"]), folder / "seed_0.safetensors"
     shutil.copyfile(best / "policy.safetensors", first)
     trained: list[dict[str, Any]] = []

@@ -19,6 +19,7 @@ def main(
     training: dict,
     previous: Input | None = None,
     skill: Input | None = None,
+    sandbox: str = "best_effort",
 ) -> None:
     """With `warm_start`, training goes on from the best policy of the rounds before; else from the `skill`.
 
@@ -26,9 +27,8 @@ def main(
     seed = int(training["seed"])
     parent = previous / "policy.safetensors" if previous and training["warm_start"] else None
     try:
-        result = run_training(
-            Job(scene, task, reward, simulation, training, parent, skill), seed, policy, log_csv
-        )
+        job = Job(scene, task, reward, simulation, training, parent, skill, sandbox)
+        result = run_training(job, seed, policy, log_csv)
     except WorkerError as error:
         logging.getLogger("video2policy").info("the reward failed: %s", str(error).splitlines()[-1].strip())
         result = failed_training(error, seed)

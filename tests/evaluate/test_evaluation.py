@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from tests.evaluate.pushing import pushing
 from tests.evaluate.test_rollout import frames
 from video2policy.evaluate.evaluation import evaluate, film
 from video2policy.evaluate.recording import Recording, RecordingError
+from video2policy.guard import lockdown
 from video2policy.guard.process import WorkerError
 
 
@@ -144,3 +146,13 @@ def test_what_is_no_recording_is_refused(tmp_path, change, message):
     np.savez(tmp_path / "bad.npz", **(arrays | change))
     with pytest.raises(RecordingError, match=message):
         Recording.load(tmp_path / "bad.npz", steps, n)
+
+
+def test_a_single_episode_on_two_threads_is_contained_as_well(scene):
+    """One row is laid out in memory unlike many, and threads start after the lockdown."""
+    rollouts, policy = scene
+    recording = replace(rollouts, threads=2).run(policy, 1, 3)
+    assert recording.episodes == 1
+    alone = rollouts.run(policy, 1, 3)
+    assert (recording.configuration == alone.configuration).all()
+    assert recording.sandbox["level"] in lockdown.LEVELS

@@ -8,7 +8,7 @@ import pytest
 from tests.scenes import primitive_scene
 from video2policy.guard import check_worker
 from video2policy.guard.behaviour import Report, check_task
-from video2policy.guard.process import run_worker
+from video2policy.guard.process import Sandbox, run_worker
 from video2policy.scene import Scene
 
 GOOD = """
@@ -141,7 +141,8 @@ def test_the_worker_survives_hangs_crashes_and_bombs(scene_path: Path, tmp_path:
         (tmp_path / f"{name}.py").write_text(source)
         candidates.append({"task": str(tmp_path / f"{name}.py"), "reward": None})
     spec = {"scene": str(scene_path), "candidates": candidates, "timeout": 5.0}
-    result = run_worker("video2policy.guard.check_worker", spec, tmp_path / "work", 60)
+    limits = Sandbox(read=tuple(Path(candidate["task"]) for candidate in candidates))
+    result = run_worker("video2policy.guard.check_worker", spec, tmp_path / "work", 60, sandbox=limits)
     hung, good, bombed, text = result["reports"]
     assert "did not end within 5 s" in hung["checks"][0]["reason"] and not hung["runs"]
     assert good["runs"] and good["facts"]["extra_observations"] == 3

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,10 @@ from video2policy.evaluate import statistics
 from video2policy.evaluate.judges import Verdicts, judge
 from video2policy.evaluate.recording import Recording
 from video2policy.evaluate.rollout import Shot, choose, write_rollout
-from video2policy.guard.process import run_worker
+from video2policy.guard.process import Sandbox, run_worker
 from video2policy.scene import Scene
 from video2policy.sim.mujoco import MujocoSim
+from video2policy.task import state_widths
 
 Images = npt.NDArray[np.uint8]
 
@@ -38,6 +39,7 @@ class Rollouts:
     Attributes:
         scene: scene.json. task: task.py. robot: "panda" or "floating". horizon: control steps an episode.
         threads: of the simulator; results do not depend on it. timeout: seconds, ends a worker that hangs.
+        sandbox: the config's `sandbox`.
     """
 
     scene: Path
@@ -47,19 +49,20 @@ class Rollouts:
     fit_gripper: bool = True
     threads: int = 1
     timeout: float = 3600.0
+    sandbox: str = "best_effort"
 
     @classmethod
     def from_config(
-        cls, scene: Path, task: Path, simulation: Mapping[str, Any], timeout: float = 3600.0
+        cls, scene: Path, task: Path, simulation: Mapping[str, Any], sandbox: str = "best_effort"
     ) -> Rollouts:
-        """As the config's `simulation` block says."""
+        """As the config's `simulation` block and its `sandbox` say."""
         return cls(
             scene,
             task,
             robot=str(simulation["robot"]),
             horizon=int(simulation["horizon"]),
             fit_gripper=bool(simulation["fit_gripper"]),
-            timeout=timeout,
+            sandbox=sandbox,
         )
 
     def run(
@@ -75,6 +78,7 @@ class Rollouts:
 
         Raises:
             WorkerError: the worker failed.
+            Refused: the sandbox is required, and this machine does not have it.
             RecordingError: what it left is no recording of these episodes.
         """
         spec = {
@@ -90,9 +94,14 @@ class Rollouts:
             "action_noise": action_noise,
             **more,
         }
+        read = (self.scene, self.scene.parent / "objects", self.task, policy)
+        widths = state_widths(Scene.load(self.scene).names)
         with tempfile.TemporaryDirectory() as folder:
-            run_worker(worker, spec, Path(folder), self.timeout)
-            return Recording.load(Path(folder) / "recording.npz", steps=self.horizon, episodes=episodes)
+            limits = Sandbox(self.sandbox, read)
+            result = run_worker(worker, spec, Path(folder), self.timeout, sandbox=limits)
+            path = Path(folder) / "recording.npz"
+            recording = Recording.load(path, steps=self.horizon, episodes=episodes, widths=widths)
+        return replace(recording, sandbox=result.get("sandbox"))
 
     def judge(self, recording: Recording) -> Verdicts:
         """The verdicts of the scene's family over recorded episodes."""
@@ -162,6 +171,7 @@ def evaluate(
             float(np.mean([r.generated_success().mean() for r in recordings])), 4
         ),
         "per_seed": rows,
+        "sandbox": recordings[0].sandbox,
     }
     return result, recordings, verdicts
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
+
+from video2policy.guard.leavings import open_file
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 
 STATE_PREFIX = "states/"
+MAX_BYTES = 2**30
+MAX_ARRAYS = 1000
 
 
 class RecordingError(ValueError):
@@ -30,6 +35,7 @@ class Recording:
         generated: (T, N) bool, the generated task's own success after action t.
         valid: (T + 1, N) bool, false from the row in which an episode's physics diverged.
         configuration: (T, N, nq) the simulator's generalised positions before action t, for drawing.
+        sandbox: how the worker that wrote it was contained; None where nothing is known.
     """
 
     states: dict[str, Floats]
@@ -37,6 +43,7 @@ class Recording:
     generated: Bools
     valid: Bools
     configuration: npt.NDArray[np.float64]
+    sandbox: Mapping[str, Any] | None = None
 
     @property
     def episodes(self) -> int:
@@ -58,15 +65,20 @@ class Recording:
             np.savez(file, **arrays)
 
     @classmethod
-    def load(cls, path: Path, steps: int, episodes: int) -> Recording:
+    def load(
+        cls, path: Path, steps: int, episodes: int, widths: Mapping[str, int] | None = None
+    ) -> Recording:
         """Read a worker's recording of `episodes` of `steps`; nothing but numbers of the right shape passes.
 
+        `widths` are those of the states that must be there, and no others.
+
         Raises:
-            RecordingError: a part is absent, holds objects instead of numbers, or has another shape.
+            RecordingError: a part is absent, holds objects instead of numbers, has another shape, or numbers
+                that are not finite where the physics held.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
+            with open_file(path.parent, path.name, MAX_BYTES) as stream:
+                arrays = _arrays(stream)
             states = {
                 name.removeprefix(STATE_PREFIX): np.asarray(value, np.float32)
                 for name, value in arrays.items()
@@ -79,7 +91,7 @@ class Recording:
                 np.asarray(arrays["valid"], bool),
                 np.asarray(arrays["configuration"], np.float64),
             )
-        except (KeyError, OSError, ValueError) as error:
+        except (KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
             raise RecordingError(f"{path.name} is no recording: {error}") from error
         shapes = {
             "actions": recording.actions.shape == (steps, episodes, 7),
@@ -87,10 +99,30 @@ class Recording:
             "valid": recording.valid.shape == (steps + 1, episodes),
             "configuration": recording.configuration.shape[:2] == (steps, episodes),
         } | {name: value.shape[:2] == (steps + 1, episodes) for name, value in states.items()}
+        for name, width in (widths or {}).items():
+            tail = (width,) if width > 1 else ()
+            shapes[name] = name in states and states[name].shape == (steps + 1, episodes, *tail)
+        shapes |= {name: False for name in states if widths is not None and name not in widths}
         wrong = [name for name, fits in shapes.items() if not fits]
         if wrong:
             raise RecordingError(f"{path.name} is no recording: the shape of {', '.join(wrong)} does not fit")
+        odd = [name for name, value in states.items() if not np.isfinite(value[recording.valid]).all()]
+        if odd or not np.isfinite(recording.configuration[recording.valid[:-1]]).all():
+            raise RecordingError(
+                f"{path.name} is no recording: {', '.join(odd) or 'configuration'} not finite"
+            )
         return recording
+
+
+def _arrays(stream: BinaryIO) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of an npz that holds no more than its size says: a compressed one may hold any amount."""
+    with zipfile.ZipFile(stream) as archive:
+        members = archive.infolist()
+        if len(members) > MAX_ARRAYS or sum(member.file_size for member in members) > MAX_BYTES:
+            raise ValueError("it holds too much")
+    stream.seek(0)
+    with np.load(stream, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
 
 
 def join(parts: Sequence[Recording]) -> Recording:

@@ -19,7 +19,9 @@ import numpy as np
 import torch
 
 from video2policy.evaluate.recording import Recording, join
-from video2policy.guard.load import load_task
+from video2policy.guard.load import SimulatorView, load_task
+from video2policy.guard.lockdown import contain
+from video2policy.guard.rehearsal import rehearse
 from video2policy.scene import Scene
 from video2policy.sim.environment import Environment
 from video2policy.sim.mujoco import MujocoSim
@@ -35,13 +37,23 @@ Act = Callable[[torch.Tensor], torch.Tensor]
 """Observations (n, d) -> actions (n, 7)."""
 
 
-def record(spec: Mapping[str, Any], make_policy: Callable[[MujocoSim], Act]) -> None:
-    """Run all episodes of `spec`, with a fresh policy for each batch, and leave recording.npz."""
+def record(spec: Mapping[str, Any], make_policy: Callable[[MujocoSim], Act], drawing: bool = False) -> None:
+    """Run all episodes of `spec`, with a fresh policy for each batch, and leave recording.npz.
+
+    From here on the process is locked down; `drawing` leaves it what rendering needs.
+    """
     torch.set_num_threads(1)
     total = int(spec["episodes"])
+    scene = Scene.load(Path(spec["scene"]))
+    sizes = [min(BATCH, total - start) for start in range(0, total, BATCH)]
+    rehearse(lambda environments, threads: _simulator(spec, scene, environments, threads, 0), sizes)
+    contain(spec, drawing)
     parts: list[Recording] = []
     for start in range(0, total, BATCH):
-        environment = _environment(spec, min(BATCH, total - start), int(spec["seed"]) + start)
+        seed = int(spec["seed"]) + start
+        sim = _simulator(spec, scene, min(BATCH, total - start), int(spec["threads"]), seed)
+        task = load_task(Path(spec["task"]))(SimulatorView(sim), str(Path(spec["scene"]).parent))
+        environment = Environment(sim, task, record=True)
         noise = torch.Generator().manual_seed(int(spec["seed"]) + start)
         parts.append(roll_out(environment, make_policy, float(spec["action_noise"]), noise))
         print(f"progress {min(start + BATCH, total)} of {total} episodes", flush=True)
@@ -49,20 +61,17 @@ def record(spec: Mapping[str, Any], make_policy: Callable[[MujocoSim], Act]) -> 
     Path("result.json").write_text("{}")
 
 
-def _environment(spec: Mapping[str, Any], episodes: int, seed: int) -> Environment:
-    scene = Path(spec["scene"])
-    sim = MujocoSim(
-        Scene.load(scene),
-        scene.parent,
+def _simulator(spec: Mapping[str, Any], scene: Scene, episodes: int, threads: int, seed: int) -> MujocoSim:
+    return MujocoSim(
+        scene,
+        Path(spec["scene"]).parent,
         episodes,
         robot=spec["robot"],
-        threads=int(spec["threads"]),
+        threads=threads,
         seed=seed,
         horizon=int(spec["horizon"]),
         fit_gripper=bool(spec["fit_gripper"]),
     )
-    task = load_task(Path(spec["task"]))(sim, str(scene.parent))
-    return Environment(sim, task, record=True)
 
 
 def roll_out(

@@ -7,17 +7,20 @@ result.json: {"reports": [{"runs", "checks": [{"name", "passed", "reason"}], "fa
 from __future__ import annotations
 
 import json
+import math
 import os
 import select
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from video2policy.guard.behaviour import Check, Report, check_task
+from video2policy.guard.lockdown import contain
 from video2policy.scene import Scene
 
 MAX_REPORT = 2**20
@@ -28,12 +31,20 @@ def main(spec_path: str) -> None:
     torch.set_num_threads(1)
     spec = json.loads(Path(spec_path).read_text())
     scene = Scene.load(Path(spec["scene"]))
-    reports = [check_apart(scene, item, spec["timeout"]) for item in spec["candidates"]]
+    reports = [
+        check_apart(scene, item, spec["timeout"], lambda: contain(spec, write=False))
+        for item in spec["candidates"]
+    ]
     Path("result.json").write_text(json.dumps({"reports": reports}))
 
 
-def check_apart(scene: Scene, candidate: dict[str, Any], timeout: float) -> dict[str, Any]:
-    """The report on one candidate, made in a child process; a hang or crash becomes a failed check."""
+def check_apart(
+    scene: Scene, candidate: dict[str, Any], timeout: float, lock: Callable[[], None] = lambda: None
+) -> dict[str, Any]:
+    """The report on one candidate, made in a child process that locks itself down by `lock`.
+
+    A hang or crash becomes a failed check.
+    """
     read_end, write_end = os.pipe()
     sys.stdout.flush()
     child = os.fork()
@@ -41,6 +52,7 @@ def check_apart(scene: Scene, candidate: dict[str, Any], timeout: float) -> dict
         status = 1
         try:
             os.close(read_end)
+            lock()
             reward = Path(candidate["reward"]) if candidate.get("reward") else None
             report = check_task(scene, Path(candidate["task"]), reward)
             data = json.dumps(report.to_json()).encode()
@@ -59,13 +71,32 @@ def check_apart(scene: Scene, candidate: dict[str, Any], timeout: float) -> dict
     if problem is None:
         try:
             report = json.loads(data)
-            if isinstance(report, dict):
+            if is_report(report):
                 return report
             problem = "its check gave no report"
         except ValueError:
             ended = os.waitstatus_to_exitcode(code)
             problem = f"its process died (status {ended}) during the checks"
     return Report([Check("loads", False, problem)]).to_json()
+
+
+def is_report(value: Any) -> bool:
+    """Whether this is a `Report` as JSON: the process that wrote it ran generated code."""
+    if not isinstance(value, dict) or set(value) != {"runs", "checks", "facts"}:
+        return False
+    checks, facts = value["checks"], value["facts"]
+    return (
+        isinstance(value["runs"], bool)
+        and isinstance(checks, list)
+        and all(
+            isinstance(check, dict)
+            and {name: type(part) for name, part in check.items()}
+            == {"name": str, "passed": bool, "reason": str}
+            for check in checks
+        )
+        and isinstance(facts, dict)
+        and all(isinstance(fact, int | float) and math.isfinite(fact) for fact in facts.values())
+    )
 
 
 def _read(descriptor: int, timeout: float) -> tuple[bytes, str | None]:

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from video2policy.guard.syntax import FORBIDDEN_ATTRIBUTES, check_syntax
-from video2policy.task import Task
+from video2policy.task import Envs, Task
 
 
 class TaskClass(typing.Protocol):
@@ -27,6 +27,16 @@ class TaskClass(typing.Protocol):
     __name__: str
 
     def __call__(self, envs: Any, urdf_assets_root: str) -> Task: ...
+
+
+class SimulatorView:
+    """What generated code gets of a simulator: sizes and names by value, and poses to reset to."""
+
+    def __init__(self, sim: Envs) -> None:
+        self.n_envs = sim.n_envs
+        self.object_names = tuple(sim.object_names)
+        self.object_sizes = {name: tuple(size) for name, size in sim.object_sizes.items()}
+        self.sample_object_poses = sim.sample_object_poses
 
 
 class LoadError(Exception):

@@ -1,6 +1,7 @@
 """Run a module in a process of its own: own session, cleared environment, limits, a time-out, no survivors.
 
-Everything that runs generated code goes through `run_worker`. Standard library only.
+Everything that runs generated code goes through `run_worker`; workers lock themselves down
+(`guard.lockdown`). Standard library only.
 """
 
 from __future__ import annotations
@@ -18,8 +19,12 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from video2policy.guard import bubblewrap, leavings, lockdown
+from video2policy.perceive.verdict import Unavailable
 
 ROOT = Path(__file__).parents[2]
 PROGRESS = "progress "
@@ -28,10 +33,15 @@ PROGRESS = "progress "
 MAX_OUTPUT = 32 * 2**20
 """Bytes that a worker may print before it is ended."""
 MAX_RESULT = 64 * 2**20
-MAX_FILE = 4 * 2**30
+MAX_FILE = 2**30
+MAX_FOLDER = 2 * 2**30
+MAX_ENTRIES = 1000
+"""Bytes and files that a worker may have in its folder."""
 MAX_MEMORY = 64 * 2**30
 """Bytes of address space; torch and MuJoCo reserve far more than they use."""
 TAIL_LINES = 12
+MEASURE_EVERY = 1.0
+"""Seconds between two looks at how much a worker has written."""
 
 PR_SET_PDEATHSIG = 1
 
@@ -40,38 +50,69 @@ class WorkerError(Exception):
     """How a worker failed, in one sentence, followed by the last lines it printed."""
 
 
+class Refused(Unavailable):
+    """Generated code may not run here: the config asks for more containment than there is."""
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """How a worker is contained.
+
+    Attributes:
+        mode: "required", "best_effort" or "off", the config's `sandbox`.
+        read: files and folders that the worker may read, beside Python's packages and the system's libraries.
+    """
+
+    mode: str = "best_effort"
+    read: tuple[Path, ...] = ()
+
+
+BEST_EFFORT = Sandbox()
+
+
 def run_worker(
     module: str,
     spec: Mapping[str, Any],
     folder: Path,
     timeout: float,
     on_line: Callable[[str], None] | None = None,
+    sandbox: Sandbox = BEST_EFFORT,
 ) -> dict[str, Any]:
     """Run `python -m module spec.json` in `folder` and return the result.json that it writes there.
 
-    `timeout` in seconds. `on_line` gets what follows "progress " on such lines. Raises WorkerError; the
-    worker's whole process group has ended when this returns or raises.
+    `timeout` in seconds. `on_line` gets what follows "progress " on such lines. The result's `sandbox` is
+    what the worker reached by `lockdown.contain`, as it said before any generated code ran. The worker's
+    whole process group has ended when this returns or raises.
+
+    Raises:
+        WorkerError: the worker failed.
+        Refused: the sandbox is required, and this machine does not have it.
     """
+    required = sandbox.mode == "required"
+    if required and lockdown.lacking():
+        raise Refused(_refusal("this machine lacks " + " and ".join(lockdown.lacking())))
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    result = folder / "result.json"
-    result.unlink(missing_ok=True)
-    (folder / "spec.json").write_text(json.dumps(spec, default=str))
+    (folder / "result.json").unlink(missing_ok=True)
+    read = [path.resolve() for path in sandbox.read]
+    wrapper = bubblewrap.command(module, folder, read) if sandbox.mode != "off" else []
+    block = {"mode": sandbox.mode, "read": read, "bubblewrap": bool(wrapper)}
+    (folder / "spec.json").write_text(json.dumps({**spec, "sandbox": block}, default=str))
     parent = os.getpid()
     prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
     def prepare() -> None:
-        _limit(resource.RLIMIT_CORE, 0)
-        _limit(resource.RLIMIT_FSIZE, MAX_FILE)
-        _limit(resource.RLIMIT_AS, MAX_MEMORY)
-        _limit(resource.RLIMIT_CPU, int(timeout * (os.cpu_count() or 1)) + 10)
+        lockdown.lower(resource.RLIMIT_CORE, 0)
+        lockdown.lower(resource.RLIMIT_FSIZE, MAX_FILE)
+        lockdown.lower(resource.RLIMIT_AS, MAX_MEMORY)
+        lockdown.lower(resource.RLIMIT_CPU, int(timeout * (os.cpu_count() or 1)) + 10)
         if prctl is not None:
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() != parent:  # the parent died before the line above
                 os._exit(1)
 
     process = subprocess.Popen(
-        [sys.executable, "-m", module, "spec.json"],
+        [*wrapper, sys.executable, "-m", module, "spec.json"],
         cwd=folder,
         env=_environment(folder),
         stdin=subprocess.DEVNULL,
@@ -80,26 +121,29 @@ def run_worker(
         start_new_session=True,
         preexec_fn=prepare,
     )
-    tail: deque[str] = deque(maxlen=TAIL_LINES)
+    output = _Output(on_line)
     try:
-        problem = _follow(process, timeout, tail, on_line)
+        problem = _follow(process, timeout, output, folder)
     finally:
         _end_group(process)
+    reached = output.sandbox
+    if required and reached and not lockdown.is_enough(reached.get("level")):
+        raise Refused(_refusal("; ".join(map(str, reached.get("missing", [])))))
     if problem is None and process.returncode != 0:
-        code = process.returncode
-        problem = (
-            f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
-        )
+        problem = _ending(process.returncode, bool(wrapper))
     if problem is not None:
-        raise WorkerError(_sentence(module, problem, tail))
-    return _read_result(module, result, tail)
+        raise WorkerError(_sentence(module, problem, output.tail))
+    if required and not reached:
+        raise Refused(_refusal(f"the worker {module} did not lock itself down"))
+    try:
+        result = leavings.read_json(folder, "result.json", MAX_RESULT)
+    except leavings.LeavingsError as error:
+        raise WorkerError(_sentence(module, str(error), output.tail)) from error
+    return {**result, "sandbox": reached} if reached else result
 
 
-def _limit(kind: int, value: int) -> None:
-    """Lower a limit, never above what is already in force."""
-    hard = resource.getrlimit(kind)[1]
-    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(kind, (value, value))
+def _refusal(reason: str) -> str:
+    return f"sandbox: required, but {reason}; use another machine, or set sandbox: best_effort in the config"
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -117,25 +161,49 @@ def _environment(folder: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
         "LANG": "C.UTF-8",
         "HOME": str(folder),
         "TMPDIR": str(folder),
     }
 
 
-def _follow(
-    process: subprocess.Popen[bytes], timeout: float, tail: deque[str], on_line: Callable[[str], None] | None
-) -> str | None:
-    """Read the worker's output until it ends; what went wrong, or None. Keeps the last lines in `tail`."""
+class _Output:
+    """What a worker prints, line by line: its last lines, its first report on the sandbox, progress."""
+
+    def __init__(self, on_line: Callable[[str], None] | None) -> None:
+        self.tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self.sandbox: dict[str, Any] = {}
+        self._on_line = on_line
+
+    def add(self, raw: bytes) -> None:
+        line = raw[-4096:].decode("utf-8", "replace")
+        if line.startswith(lockdown.SAYS):
+            if not self.sandbox:  # only the first was surely written before generated code ran
+                with contextlib.suppress(ValueError, TypeError):
+                    self.sandbox = dict(json.loads(line.removeprefix(lockdown.SAYS)))
+        elif line.startswith(PROGRESS):
+            if self._on_line is not None:
+                self._on_line(line.removeprefix(PROGRESS))
+        elif line.strip():
+            self.tail.append(line)
+
+
+def _follow(process: subprocess.Popen[bytes], timeout: float, output: _Output, folder: Path) -> str | None:
+    """Read the worker's output until it ends; what went wrong, or None."""
     assert process.stdout is not None
     descriptor = process.stdout.fileno()
     deadline = time.monotonic() + timeout
-    rest, total = b"", 0
+    rest, total, measured = b"", 0, time.monotonic()
     while True:
         left = deadline - time.monotonic()
         if left <= 0:
             return f"did not end within {timeout:g} s"
         ready, _, _ = select.select([descriptor], [], [], min(left, 0.5))
+        if time.monotonic() - measured > MEASURE_EVERY:
+            measured = time.monotonic()
+            if not leavings.fits(folder, MAX_FOLDER, MAX_ENTRIES):
+                return "wrote more files than it may"
         if not ready:
             # A grandchild may hold the pipe open after the worker itself has ended.
             if process.poll() is not None:
@@ -150,14 +218,9 @@ def _follow(
         *lines, rest = (rest + data).split(b"\n")
         rest = rest[-4096:]
         for raw in lines:
-            line = raw[-4096:].decode("utf-8", "replace")
-            if line.startswith(PROGRESS):
-                if on_line is not None:
-                    on_line(line.removeprefix(PROGRESS))
-            elif line.strip():
-                tail.append(line)
+            output.add(raw)
     if rest:
-        tail.append(rest.decode("utf-8", "replace"))
+        output.add(rest)
     try:
         process.wait(max(deadline - time.monotonic(), 0.01))
     except subprocess.TimeoutExpired:
@@ -173,18 +236,11 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
         process.stdout.close()
 
 
-def _read_result(module: str, path: Path, tail: deque[str]) -> dict[str, Any]:
-    if path.is_symlink() or not path.is_file():
-        raise WorkerError(_sentence(module, "wrote no result", tail))
-    if path.stat().st_size > MAX_RESULT:
-        raise WorkerError(_sentence(module, "wrote a result that is too large", tail))
-    try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise WorkerError(_sentence(module, f"wrote a result that is not JSON ({error})", tail)) from error
-    if not isinstance(result, dict):
-        raise WorkerError(_sentence(module, "wrote a result that is no JSON object", tail))
-    return result
+def _ending(code: int, wrapped: bool) -> str:
+    """How a process ended that failed; bubblewrap tells of a signal as shells do."""
+    if wrapped and 128 < code <= 128 + signal.SIGRTMAX:
+        code = 128 - code
+    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
 
 
 def _sentence(module: str, problem: str, tail: deque[str]) -> str:

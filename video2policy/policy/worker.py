@@ -36,7 +36,7 @@ def main(spec: Mapping[str, Any]) -> None:
 
         return act
 
-    record(spec, make_policy)
+    record(spec, make_policy, drawing=True)
 
 
 if __name__ == "__main__":

@@ -133,7 +133,11 @@ class Sample:
     @property
     def success(self) -> float | None:
         """The generated success rate, None when the sample was not trained or its training failed."""
-        return None if self.search.get("stopped") == "failed" else finite(self.search.get("success_rate"))
+        return (
+            None
+            if self.search.get("stopped") in ("failed", "screened")
+            else finite(self.search.get("success_rate"))
+        )
 
     @property
     def key(self) -> tuple[int, int]:

@@ -62,8 +62,10 @@ class Environment:
         self.sim.step(actions)
         raw, states = self.sim.states() if self.record else {}, self.sim.states()
         observation = self._observe(states)
-        success = self._vector("compute_success", self.task.compute_success(states)).bool()
-        reward, components = self.task.compute_reward(actions, states)
+        # What the observation's code wrote over states must not reach success, nor the reward's code success.
+        states = {**states, **self.sim.states()}
+        success = self._vector("compute_success", self.task.compute_success(states)).bool().clone()
+        reward, components = self.task.compute_reward(actions.clone(), states)
         reward = self._vector("compute_reward", reward).float()
         components = {k: self._vector(f"component {k!r}", v).float() for k, v in components.items()}
 
@@ -88,7 +90,7 @@ class Environment:
         return observation, total, done, info
 
     def _restart(self, ids: torch.Tensor) -> None:
-        self.sim.reset(ids, self.task.reset_objects_states(ids))
+        self.sim.reset(ids, self.task.reset_objects_states(ids.clone()))
 
     def _observe(self, states: States) -> torch.Tensor:
         """Observations (n, d) in the order of the task's keys; the task may add keys to `states`."""

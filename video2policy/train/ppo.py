@@ -4,6 +4,7 @@ rl-games brings the agent; the loop, the stops and the bookkeeping are here. The
 result on one machine: one torch thread, stops that count steps and never seconds.
 """
 
+import functools
 import random
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import gymnasium
 import numpy as np
 import torch
 from rl_games.algos_torch.a2c_continuous import A2CAgent
+from rl_games.common import a2c_common
 from rl_games.common.algo_observer import AlgoObserver
 from rl_games.common.ivecenv import IVecEnv
 from rl_games.common.tr_helpers import DefaultRewardsShaper
@@ -24,6 +26,9 @@ from video2policy.sim.environment import Environment
 from video2policy.train.episodes import Episodes
 from video2policy.train.policy import Policy, PolicyInfo
 from video2policy.train.skill import Skill, observed
+
+# rl-games' TensorBoard logs are read by nobody here, and their writer starts a queue between processes.
+a2c_common.SummaryWriter = functools.partial(a2c_common.SummaryWriter, write_to_disk=False)
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,8 @@ class Outcome:
     """One row per update: steps, episodes, success_rate, return, components, steps_per_second."""
 
 
+EXPERIMENT = "training"
+
 Progress = Callable[[dict[str, Any]], None]
 
 
@@ -92,7 +99,7 @@ def train(
     skill: Skill | None = None,
     handled: str = "",
 ) -> Outcome:
-    """Train a policy; `folder` takes rl-games' TensorBoard logs, `parent` is a policy to go on from.
+    """Train a policy; `folder` is rl-games' own (it stays empty), `parent` is a policy to go on from.
 
     Without one it begins with what the `skill` knows of the object called `handled`, or from nothing.
 
@@ -146,6 +153,12 @@ def train(
     policy = Policy(info, best_weights)
     checked = measure(environment, policy, training.check_episodes)
     return Outcome(policy, stopped, batch.steps, checked, episodes, log)
+
+
+def prepare(folder: Path) -> None:
+    """Make the folders that rl-games asks for, which a locked-down process cannot make."""
+    for name in ("nn", "summaries"):
+        (folder / EXPERIMENT / name).mkdir(parents=True, exist_ok=True)
 
 
 def measure(environment: Environment, policy: Policy, count: int) -> float:
@@ -230,7 +243,7 @@ def _agent(batch: _Batch, training: Training, folder: Path) -> A2CAgent:
     }
     config = {
         "name": "policy",
-        "full_experiment_name": "tensorboard",
+        "full_experiment_name": EXPERIMENT,
         "train_dir": str(folder),
         "env_name": "video2policy",
         "env_info": batch.get_env_info(),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
-import shutil
 import tempfile
 import time
 from collections.abc import Mapping
@@ -12,15 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from video2policy.guard.process import WorkerError, run_worker
+from video2policy.guard.leavings import LeavingsError, copy_file
+from video2policy.guard.process import Sandbox, WorkerError, run_worker
+from video2policy.train.record import check_search, check_weights
 
 log = logging.getLogger("video2policy")
 
 MODULE = "video2policy.train.worker"
 SAY_EVERY = 20.0
 """Seconds between two lines to the user."""
+MAX_FILE = 256 * 2**20
+"""Bytes of a policy or a log."""
 OURS = ("threads", "seed", "success_weight", "timeout", "warm_start", "legs", "start")
 """Names in the config's `training` block that are not hyper-parameters of PPO."""
+
+
+class Screened(WorkerError):
+    """A reward that was not trained, since it cannot rank what happens; says why."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,7 @@ class Job:
     Attributes:
         parent: a policy of the same task to go on from, instead of from scratch.
         skill: where to start without a parent: what `train.skill` learnt of the scene.
+        sandbox: the config's `sandbox`.
     """
 
     scene: Path
@@ -39,6 +48,12 @@ class Job:
     training: Mapping[str, Any]
     parent: Path | None = None
     skill: Path | None = None
+    sandbox: str = "best_effort"
+
+    def readable(self) -> tuple[Path, ...]:
+        """What the worker has to read."""
+        given = (self.scene, self.scene.parent / "objects", self.task, self.reward)
+        return given + tuple(path for path in (self.parent, self.skill) if path is not None)
 
     def spec(self, seed: int) -> dict[str, Any]:
         hyper = {k: v for k, v in self.training.items() if k not in OURS}
@@ -59,7 +74,10 @@ class Job:
 def run_training(job: Job, seed: int, policy: Path, log_csv: Path | None = None) -> dict[str, Any]:
     """Train in a worker and keep its policy (and log) under the given names; search.json's content.
 
-    Raises WorkerError when the generated code or the training failed.
+    Raises:
+        Screened: the reward cannot rank what happens, so that it was not trained.
+        WorkerError: the generated code or the training failed, or what is left of it is none.
+        Refused: the sandbox is required, and this machine does not have it.
     """
     said = time.monotonic()
 
@@ -67,21 +85,31 @@ def run_training(job: Job, seed: int, policy: Path, log_csv: Path | None = None)
         nonlocal said
         if time.monotonic() - said >= SAY_EVERY:
             said = time.monotonic()
-            row = json.loads(line)
-            log.info(
-                "%d of at most %d steps, success %.2f, %d steps/s, at most %d s left",
-                row["steps"],
-                job.training["max_steps"],
-                row["success_rate"],
-                row["steps_per_second"],
-                row["seconds_left"],
-            )
+            with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):  # anybody may print
+                row = {key: float(value) for key, value in json.loads(line).items()}
+                log.info(
+                    "%d of at most %d steps, success %.2f, %d steps/s, at most %d s left",
+                    row["steps"],
+                    job.training["max_steps"],
+                    row["success_rate"],
+                    row["steps_per_second"],
+                    row["seconds_left"],
+                )
 
     with tempfile.TemporaryDirectory(prefix="train_") as folder:
-        result = run_worker(MODULE, job.spec(seed), Path(folder), float(job.training["timeout"]), tell)
-        shutil.copyfile(Path(folder) / "policy.safetensors", policy)
-        if log_csv is not None:
-            shutil.copyfile(Path(folder) / "log.csv", log_csv)
+        limits = Sandbox(job.sandbox, job.readable())
+        result = run_worker(MODULE, job.spec(seed), Path(folder), job.training["timeout"], tell, limits)
+        if result.get("stopped") == "screened":
+            raise Screened(f"not worth training: {str(result.get('reason'))[:1000]}")
+        try:
+            check_search(result, seed)
+            copy_file(Path(folder), "policy.safetensors", policy, MAX_FILE)
+            check_weights(policy)
+            if log_csv is not None:
+                copy_file(Path(folder), "log.csv", log_csv, MAX_FILE)
+        except LeavingsError as error:
+            policy.unlink(missing_ok=True)
+            raise WorkerError(f"the worker {MODULE} {error}") from error
     log.info(
         "%s after %d steps: generated success %.2f",
         result["stopped"],
@@ -96,7 +124,7 @@ def failed_training(error: WorkerError, seed: int) -> dict[str, Any]:
     return {
         "success_rate": 0.0,
         "steps": 0,
-        "stopped": "failed",
+        "stopped": "screened" if isinstance(error, Screened) else "failed",
         "reason": str(error),
         "seed": seed,
         "components": {},

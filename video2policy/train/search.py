@@ -20,7 +20,7 @@ def select(searches: Sequence[Mapping[str, Any]], best: Mapping[str, Any] | None
     ranked = [
         (-float(search["success_rate"]), int(search["steps"]), index)
         for index, search in enumerate(searches)
-        if search["stopped"] != "failed"
+        if search["stopped"] not in ("failed", "screened")
     ]
     if not ranked:
         return None

@@ -2,8 +2,9 @@
 
 The specification, spec.json: scene, task, reward (paths), robot, environments, horizon, fit_gripper, threads,
 seed, success_weight, training (fields of `ppo.Training`), parent (a policy to go on from, or null), skill (a
-policy of `train.skill` to start from, or null). It leaves policy.safetensors, log.csv, rl-games' TensorBoard
-logs and result.json, which is search.json: measured by the generated success alone.
+policy of `train.skill` to start from, or null). It leaves policy.safetensors, log.csv and result.json, which
+is search.json: measured by the generated success alone. Of a reward that is not worth training
+(`guard.screening`) it leaves the reason only.
 """
 
 import csv
@@ -16,12 +17,15 @@ from typing import Any
 
 import torch
 
-from video2policy.guard.load import load_task
+from video2policy.guard import screening
+from video2policy.guard.load import SimulatorView, load_task
+from video2policy.guard.lockdown import contain
+from video2policy.guard.rehearsal import rehearse
 from video2policy.scene import Scene
 from video2policy.sim.environment import Environment
 from video2policy.sim.mujoco import MujocoSim
 from video2policy.train.policy import load_policy, save_policy
-from video2policy.train.ppo import Training, train
+from video2policy.train.ppo import Training, prepare, train
 from video2policy.train.skill import Skill
 
 EVERY = 3.0
@@ -30,30 +34,45 @@ EVERY = 3.0
 
 def main(spec: Mapping[str, Any]) -> None:
     torch.set_num_threads(1)
-    scene = Path(spec["scene"])
-    sim = MujocoSim(
-        Scene.load(scene),
-        scene.parent,
-        int(spec["environments"]),
-        robot=spec["robot"],
-        threads=int(spec["threads"]),
-        seed=int(spec["seed"]),
-        horizon=int(spec["horizon"]),
-        fit_gripper=bool(spec["fit_gripper"]),
-    )
-    task = load_task(Path(spec["task"]), Path(spec["reward"]))(sim, str(scene.parent))
-    environment = Environment(sim, task, float(spec["success_weight"]))
+    root = Path(spec["scene"]).parent
+    scene = Scene.load(Path(spec["scene"]))
+
+    def simulate(environments: int, threads: int) -> MujocoSim:
+        return MujocoSim(
+            scene,
+            root,
+            environments,
+            robot=spec["robot"],
+            threads=threads,
+            seed=int(spec["seed"]),
+            horizon=int(spec["horizon"]),
+            fit_gripper=bool(spec["fit_gripper"]),
+        )
+
     training = Training(**spec["training"])
     parent = load_policy(Path(spec["parent"])) if spec["parent"] else None
+    skill = Skill.load(Path(spec["skill"])) if spec["skill"] else None
+    folder = Path("rl_games")
+    prepare(folder)
+    rehearse(simulate, [int(spec["environments"])])
+    contain(spec)
+
+    reason = screening.why_not(scene, Path(spec["task"]), Path(spec["reward"]))
+    if reason is not None:
+        Path("result.json").write_text(json.dumps({"stopped": "screened", "reason": reason}))
+        return
+    sim = simulate(int(spec["environments"]), int(spec["threads"]))
+    task = load_task(Path(spec["task"]), Path(spec["reward"]))(SimulatorView(sim), str(root))
+    environment = Environment(sim, task, float(spec["success_weight"]))
     outcome = train(
         environment,
         training,
         int(spec["seed"]),
-        Path("tensorboard"),
+        folder,
         _Progress(training),
         parent,
-        Skill.load(Path(spec["skill"])) if spec["skill"] else None,
-        sim.scene.task.roles["a"],
+        skill,
+        scene.task.roles["a"],
     )
     save_policy(Path("policy.safetensors"), outcome.policy)
     write_log(Path("log.csv"), outcome.log)
@@ -81,7 +100,8 @@ class _Progress:
             self.last = now
             left = (self.training.max_steps - row["steps"]) / max(row["steps_per_second"], 1)
             shown = {k: row[k] for k in ("steps", "success_rate", "steps_per_second")}
-            print("progress " + json.dumps(shown | {"seconds_left": round(left)}), flush=True)
+            shown |= {"seconds_left": round(left), "cpu_seconds": round(time.process_time(), 3)}
+            print("progress " + json.dumps(shown), flush=True)
 
 
 def write_log(path: Path, rows: list[dict[str, Any]]) -> None:
