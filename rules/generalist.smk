@@ -21,7 +21,9 @@ rule collect_demonstrations:
     log:
         "logs/{video}/{variant}/collect_demonstrations.log",
     conda:
-        "../envs/embedded.yaml"
+        judging_environment
+    resources:
+        gpu=judging_gpus,
     params:
         collection=setting("generalist", "preset", "episodes"),
         simulation=setting("simulation"),
@@ -65,7 +67,9 @@ rule evaluate_bc:
     log:
         "logs/generalist/evaluate_bc.log",
     conda:
-        "../envs/embedded.yaml"
+        f"../envs/{engines.environment(engines.judging(config['simulation']))}"
+    resources:
+        gpu=engines.gpus(engines.judging(config["simulation"])),
     params:
         episodes=config["generalist"]["evaluation_episodes"],
         simulation=config["simulation"],

@@ -14,9 +14,10 @@ rule train_policy:
     log:
         "logs/{video}/{variant}/train_policy.log",
     conda:
-        "../envs/embedded.yaml"
+        engine_environment
     threads: lambda wc: setting("training")(wc)["threads"]
     resources:
+        gpu=engine_gpus,
         mem_mb=2500,
     params:
         n_seeds=lambda wc: setting("evaluation")(wc)["seeds"],
@@ -40,9 +41,10 @@ rule evaluate:
     log:
         "logs/{video}/{variant}/evaluate.log",
     conda:
-        "../envs/embedded.yaml"
+        judging_environment
     threads: lambda wc: setting("training")(wc)["threads"]
     resources:
+        gpu=judging_gpus,
         mem_mb=2500,
     params:
         video=lambda wc: wc.video,
@@ -66,7 +68,9 @@ rule collect:
     log:
         "logs/{video}/{variant}/collect.log",
     conda:
-        "../envs/embedded.yaml"
+        judging_environment
+    resources:
+        gpu=judging_gpus,
     params:
         collection=config["trajectories"],
         simulation=setting("simulation"),

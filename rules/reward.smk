@@ -40,9 +40,10 @@ rule train_reward:
     log:
         "logs/{video}/{variant}/train_reward/{iter}_{sample}.log",
     conda:
-        "../envs/embedded.yaml"
+        engine_environment
     threads: lambda wc: setting("training")(wc)["threads"]
     resources:
+        gpu=engine_gpus,
         mem_mb=2500,
     params:
         simulation=setting("simulation"),

@@ -3,8 +3,8 @@
 Generated task code (reset, observation) runs here and nowhere else in an evaluation. What is recorded are the
 simulator's own states, copied before that code sees them; the judge reads them in another process.
 
-The specification, spec.json: scene, task, policy (paths), episodes, seed, robot, horizon, fit_gripper,
-threads, action_noise. It leaves recording.npz.
+The specification, spec.json: what `sim.engines.make` reads (scene, engine, robot, ...), task, policy (paths),
+episodes, seed, action_noise. It leaves recording.npz.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import torch
 
 from video2policy.evaluate.recording import Recording, join
 from video2policy.guard.load import load_task
-from video2policy.scene import Scene
+from video2policy.sim import engines
 from video2policy.sim.environment import Environment
-from video2policy.sim.mujoco import MujocoSim
+from video2policy.sim.tabletop import Tabletop
 from video2policy.train.policy import load_policy
 
 BATCH = 128
@@ -35,7 +35,7 @@ Act = Callable[[torch.Tensor], torch.Tensor]
 """Observations (n, d) -> actions (n, 7)."""
 
 
-def record(spec: Mapping[str, Any], make_policy: Callable[[MujocoSim], Act]) -> None:
+def record(spec: Mapping[str, Any], make_policy: Callable[[Tabletop], Act]) -> None:
     """Run all episodes of `spec`, with a fresh policy for each batch, and leave recording.npz."""
     torch.set_num_threads(1)
     total = int(spec["episodes"])
@@ -50,24 +50,14 @@ def record(spec: Mapping[str, Any], make_policy: Callable[[MujocoSim], Act]) -> 
 
 
 def _environment(spec: Mapping[str, Any], episodes: int, seed: int) -> Environment:
-    scene = Path(spec["scene"])
-    sim = MujocoSim(
-        Scene.load(scene),
-        scene.parent,
-        episodes,
-        robot=spec["robot"],
-        threads=int(spec["threads"]),
-        seed=seed,
-        horizon=int(spec["horizon"]),
-        fit_gripper=bool(spec["fit_gripper"]),
-    )
-    task = load_task(Path(spec["task"]))(sim, str(scene.parent))
+    sim = engines.make(spec, episodes, seed)
+    task = load_task(Path(spec["task"]))(sim, str(Path(spec["scene"]).parent))
     return Environment(sim, task, record=True)
 
 
 def roll_out(
     environment: Environment,
-    make_policy: Callable[[MujocoSim], Act],
+    make_policy: Callable[[Tabletop], Act],
     action_noise: float,
     generator: torch.Generator,
 ) -> Recording:
@@ -76,7 +66,7 @@ def roll_out(
     Normal noise of standard deviation `action_noise` is added to what is executed, not to what is recorded.
     """
     sim = environment.sim
-    assert isinstance(sim, MujocoSim)
+    assert isinstance(sim, Tabletop)
     observation = environment.reset()
     act = make_policy(sim)
     rows = [sim.states()]

@@ -1,9 +1,9 @@
 """Trains one policy on generated task and reward code; started by `guard.process.run_worker`.
 
-The specification, spec.json: scene, task, reward (paths), robot, environments, horizon, fit_gripper, threads,
-seed, success_weight, training (fields of `ppo.Training`), parent (a policy to go on from, or null). It leaves
-policy.safetensors, log.csv, rl-games' TensorBoard logs and result.json, which is search.json: measured by the
-generated success alone.
+The specification, spec.json: what `sim.engines.make` reads (scene, engine, robot, ...), task, reward (paths),
+environments, seed, success_weight, training (fields of `ppo.Training`), parent (a policy to go on from, or
+null). It leaves policy.safetensors, log.csv, rl-games' TensorBoard logs and result.json, which is
+search.json: measured by the generated success alone.
 """
 
 import csv
@@ -17,9 +17,8 @@ from typing import Any
 import torch
 
 from video2policy.guard.load import load_task
-from video2policy.scene import Scene
+from video2policy.sim import engines
 from video2policy.sim.environment import Environment
-from video2policy.sim.mujoco import MujocoSim
 from video2policy.train.policy import load_policy, save_policy
 from video2policy.train.ppo import Training, train
 
@@ -29,18 +28,8 @@ EVERY = 3.0
 
 def main(spec: Mapping[str, Any]) -> None:
     torch.set_num_threads(1)
-    scene = Path(spec["scene"])
-    sim = MujocoSim(
-        Scene.load(scene),
-        scene.parent,
-        int(spec["environments"]),
-        robot=spec["robot"],
-        threads=int(spec["threads"]),
-        seed=int(spec["seed"]),
-        horizon=int(spec["horizon"]),
-        fit_gripper=bool(spec["fit_gripper"]),
-    )
-    task = load_task(Path(spec["task"]), Path(spec["reward"]))(sim, str(scene.parent))
+    sim = engines.make(spec, int(spec["environments"]), int(spec["seed"]))
+    task = load_task(Path(spec["task"]), Path(spec["reward"]))(sim, str(Path(spec["scene"]).parent))
     environment = Environment(sim, task, float(spec["success_weight"]))
     training = Training(**spec["training"])
     parent = load_policy(Path(spec["parent"])) if spec["parent"] else None
