@@ -19,6 +19,7 @@ from video2policy.scene import Scene
 from video2policy.sim import robot as arms
 from video2policy.sim import states
 from video2policy.sim.base import CAMERAS, Kind, States
+from video2policy.sim.placing import Placing, checked
 from video2policy.task import Poses
 
 Array = NDArray[np.float64]
@@ -33,8 +34,6 @@ LOWEST_HOME = 0.15
 HOME_NOISE = 0.03
 """Metres per axis by which the tool's start varies."""
 
-POOL = 256
-"""Object poses drawn at once."""
 PENETRATION = 1e-3
 """Metres of overlap at reset that are left to the solver."""
 RAISE = 0.004
@@ -97,7 +96,7 @@ class Tabletop:
             shape.name: tuple(map(float, shape.size)) for shape in self._shapes
         }
         self._rng = np.random.default_rng(seed)
-        self._pool = np.zeros((0, len(self._shapes), 7), dtype=np.float32)
+        self._placing = Placing(self._shapes, self._rng)
 
         model = mjcf.build(scene, scene_root, robot, self.scale, self._shapes).compile()
         self.model = model
@@ -149,47 +148,15 @@ class Tabletop:
     # ---------------------------------------------------------------- reset
 
     def sample_object_poses(self, env_ids: torch.Tensor) -> Poses:
-        """Random, collision-free poses on the table: object -> (k, 7), any yaw.
-
-        Each object lies within a region around the origin that grows only when the objects do not fit.
-        """
-        k = len(env_ids)
-        if len(self._pool) < k:  # drawn by the hundred: most of the cost does not depend on the number
-            self._pool = np.concatenate([self._pool, self._draw_poses(max(k, POOL))])
-        drawn, self._pool = self._pool[:k], self._pool[k:]
-        return {name: torch.from_numpy(drawn[:, i].copy()) for i, name in enumerate(self.object_names)}
-
-    def _draw_poses(self, k: int) -> NDArray[np.float32]:
-        """Poses (k, objects, 7) for `sample_object_poses`."""
-        region = np.array([0.08, 0.08]) if len(self._shapes) == 1 else np.array([0.11, 0.16])
-        poses = np.zeros((k, len(self._shapes), 7), dtype=np.float32)
-        order = np.argsort([-shape.radius for shape in self._shapes])  # the largest first
-        for rank, index in enumerate(order):
-            shape, others = self._shapes[index], order[:rank]
-            distance = np.array([shape.radius + self._shapes[i].radius + 0.01 for i in others])
-            room = np.array(mjcf.TABLE) - shape.radius
-            open_ids = np.arange(k)
-            for attempt in range(400):
-                reach = np.minimum(region * (1 + attempt / 40), np.maximum(room, 0.01))
-                poses[open_ids, index, :2] = self._rng.uniform(-reach, reach, (len(open_ids), 2))
-                placed = poses[open_ids, :, :2]
-                gaps = np.linalg.norm(placed[:, index, None] - placed[:, others], axis=2)
-                open_ids = open_ids[(gaps < distance).any(axis=1)]
-                if len(open_ids) == 0:
-                    break
-            else:
-                raise mjcf.SceneError(f"object {shape.name!r} finds no free place on the table")
-            yaw = self._rng.uniform(-np.pi, np.pi, k)
-            poses[:, index, 2] = shape.rest_height
-            poses[:, index, 3], poses[:, index, 6] = np.cos(yaw / 2), np.sin(yaw / 2)
-        return poses
+        """Random, collision-free poses on the table: object -> (k, 7), any yaw."""
+        return self._placing.sample(len(env_ids))
 
     def reset(self, env_ids: torch.Tensor, poses: Poses) -> None:
         """Start episodes; raises mjcf.SceneError for poses that are not finite or off the table."""
         ids = np.asarray(env_ids, dtype=np.int32)
         if len(ids) == 0:
             return
-        wanted = self._checked(ids, poses)
+        wanted = checked(self.object_names, len(ids), poses)
         self._batch.reset(ids=ids, stage=0)
         self._qvel[ids] = 0
         self._set_objects(ids, wanted)
@@ -208,26 +175,6 @@ class Tabletop:
         self._target_angles[ids] = [arms.HOME_YAW, 0, 0]
         states.begin(ids, self._joints, self._memory)
         self._write(ids)
-
-    def _checked(self, ids: NDArray, poses: Poses) -> Array:
-        """Poses as one array (k, objects, 7) with unit quaternions."""
-        rows = []
-        for name in self.object_names:
-            if name not in poses or poses[name].shape != (len(ids), 7):
-                raise mjcf.SceneError(f"the reset gives no ({len(ids)}, 7) poses for {name!r}")
-            rows.append(np.asarray(poses[name], dtype=float))
-        wanted = np.stack(rows, axis=1)
-        for index, name in enumerate(self.object_names):
-            pose = wanted[:, index]
-            if not np.isfinite(pose).all():
-                raise mjcf.SceneError(f"the reset puts {name!r} at a pose that is not finite")
-            if (np.abs(pose[:, :2]) > mjcf.TABLE).any() or (pose[:, 2] < 0).any():
-                raise mjcf.SceneError(f"the reset puts {name!r} off the table")
-        length = np.linalg.norm(wanted[:, :, 3:], axis=2, keepdims=True)
-        if (length < 1e-6).any():
-            raise mjcf.SceneError("the reset gives a quaternion of length zero")
-        wanted[:, :, 3:] /= length
-        return wanted
 
     def _set_objects(self, ids: NDArray, poses: Array) -> None:
         self._qpos[ids, self._n_arm + 2 :] = poses.reshape(len(ids), -1)

@@ -31,6 +31,9 @@ HEADROOM = 2.5
 
 STATE = ("qpos", "qvel", "ctrl", "qacc_warmstart")
 """Fields that the next step starts from; nothing in the scenes has other memory."""
+NUDGE = 1e-4
+"""Metres between objects that a reset puts at one point: MuJoCo Warp sees no contact of two boxes whose
+centres are the same to the bit."""
 DIVERGED = 1e10
 """As MuJoCo's mjMAXVAL: positions and velocities beyond it have diverged."""
 LOST = (
@@ -42,6 +45,11 @@ LOST = (
     | mjw.OverflowType.CONTACT_MATCH
 )
 """Overflows that lose contacts; the others only say that the solver used all its iterations."""
+
+ROWS = 64
+"""Room for constraints comes in so many rows: few sizes, since kernels are compiled for each, and a multiple
+of 16, since MuJoCo Warp 4.0.0 reads behind the memory where an overflow happens within its padding
+(`_regularize_constraint` runs over padded rows)."""
 
 Ids = NDArray[np.int32] | None
 
@@ -87,6 +95,11 @@ class WarpSim(Tabletop):
             start=lambda model: WarpBatch(model, n_envs, chosen, *room),
         )
 
+    def _set_objects(self, ids: NDArray, poses: Array) -> None:
+        apart = np.zeros_like(poses)
+        apart[:, :, 0] = NUDGE * np.arange(poses.shape[1])
+        super()._set_objects(ids, poses + apart)
+
 
 def choose_device(name: str) -> str:
     """Warp's name of the device: "cuda:0" or "cpu". Raises DeviceError where it is not there."""
@@ -125,7 +138,7 @@ def rehearse(sim: Tabletop) -> tuple[int, int]:
 
 
 def _roomy(peak: int) -> int:
-    return 32 * int(np.ceil(HEADROOM * peak / 32))
+    return int(np.ceil(HEADROOM * peak))
 
 
 class WarpBatch:
@@ -139,6 +152,7 @@ class WarpBatch:
         self._host_model = model
         self._n = n
         self._device = wp.get_device(device)
+        constraints = ROWS * -(-constraints // ROWS)
         self._room = contacts, constraints
         self.warning = np.zeros((n, int(mujoco.mjtWarning.mjNWARNING), 2), dtype=np.int32)
         self._bound: dict[str, tuple[Array, wp.array, NDArray[np.float32], wp.array]] = {}
@@ -238,13 +252,22 @@ class WarpBatch:
             self.reset(ids=diverged.astype(np.int32), stage=POSITION)
         return diverged
 
+    def used(self) -> float:
+        """Part of the memory for contacts and constraints that the last step took, whichever is fuller."""
+        return max(taken / room for taken, room in zip(self._taken(), self._room, strict=True))
+
+    def _taken(self) -> tuple[float, int]:
+        """Contacts or near pairs of an environment on average, and constraints of the fullest."""
+        near = max(int(self._data.nacon.numpy()[0]), int(self._data.ncollision.numpy()[0]))
+        return near / self._n, int(self._data.nefc.numpy().max())
+
     def _check_room(self, rows: NDArray[np.int64]) -> None:
         if not (self._data.overflow.numpy()[rows] & int(LOST)).any():
             return
         contacts, constraints = self._room
-        near = max(int(self._data.nacon.numpy()[0]), int(self._data.ncollision.numpy()[0])) / self._n
+        near, most = self._taken()
         raise ContactOverflow(
-            f"MuJoCo Warp lost contacts: the fullest environment has {int(self._data.nefc.numpy().max())} "
+            f"MuJoCo Warp lost contacts: the fullest environment has {most} "
             f"constraints and memory for {constraints}, all have {near:.1f} contacts or near pairs on "
             f"average and memory for {contacts}: raise HEADROOM in video2policy/sim/warp.py"
         )
