@@ -102,6 +102,11 @@ def engine_environment(wc):
     return f"../envs/{engines.environment(setting('simulation')(wc))}"
 
 
+def engine_code(script):
+    """A param function: the digest of a script that trains, with the variant's engine."""
+    return lambda wc: code_digest(script, engines.module(setting("simulation")(wc)))
+
+
 def judging_environment(wc):
     """The environment of the engine that the job's variant is judged in."""
     return f"../envs/{engines.environment(engines.judging(setting('simulation')(wc)))}"
@@ -110,6 +115,13 @@ def judging_environment(wc):
 def engine_gpus(wc):
     """GPUs for a job that steps the engine of training."""
     return engines.gpus(setting("simulation")(wc))
+
+
+def judging_code(script):
+    """A param function: the digest of a script that judges or films, with the engine that it does so in."""
+    return lambda wc: code_digest(
+        script, engines.module(engines.judging(setting("simulation")(wc)))
+    )
 
 
 def judging_gpus(wc):

@@ -27,7 +27,7 @@ rule collect_demonstrations:
     params:
         collection=setting("generalist", "preset", "episodes"),
         simulation=setting("simulation"),
-        code=code_digest("scripts/collect.py"),
+        code=judging_code("scripts/collect.py"),
     script:
         "../scripts/collect.py"
 
@@ -73,6 +73,9 @@ rule evaluate_bc:
     params:
         episodes=config["generalist"]["evaluation_episodes"],
         simulation=config["simulation"],
-        code=code_digest("scripts/evaluate_bc.py"),
+        code=code_digest(
+            "scripts/evaluate_bc.py",
+            engines.module(engines.judging(config["simulation"])),
+        ),
     script:
         "../scripts/evaluate_bc.py"

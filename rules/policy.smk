@@ -23,7 +23,7 @@ rule train_policy:
         n_seeds=lambda wc: setting("evaluation")(wc)["seeds"],
         simulation=setting("simulation"),
         training=setting("training"),
-        code=code_digest("scripts/train_policy.py"),
+        code=engine_code("scripts/train_policy.py"),
     script:
         "../scripts/train_policy.py"
 
@@ -51,7 +51,7 @@ rule evaluate:
         variant=lambda wc: wc.variant,
         evaluation=setting("evaluation"),
         simulation=setting("simulation"),
-        code=code_digest("scripts/evaluate.py"),
+        code=judging_code("scripts/evaluate.py"),
     script:
         "../scripts/evaluate.py"
 
@@ -74,7 +74,7 @@ rule collect:
     params:
         collection=config["trajectories"],
         simulation=setting("simulation"),
-        code=code_digest("scripts/collect.py"),
+        code=judging_code("scripts/collect.py"),
     script:
         "../scripts/collect.py"
 

@@ -48,7 +48,7 @@ rule train_reward:
     params:
         simulation=setting("simulation"),
         training=setting("training"),
-        code=code_digest("scripts/train_reward.py"),
+        code=engine_code("scripts/train_reward.py"),
     script:
         "../scripts/train_reward.py"
 

@@ -5,6 +5,7 @@ Standard library only until an engine is started: the Snakefile reads it in the 
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from video2policy.sim.base import Simulator
 
 MUJOCO, WARP, ISAACGYM = ENGINES = ("mujoco", "warp", "isaacgym")
+
+CLASSES = {MUJOCO: "MujocoSim", WARP: "WarpSim", ISAACGYM: "IsaacGymSim"}
+"""Each engine's class, in the module of its name."""
 
 PACKAGES = {
     WARP: "mujoco-warp==4.0.0 and warp-lang==1.19.0 (envs/warp.yaml)",
@@ -43,19 +47,13 @@ def make(spec: Mapping[str, Any], n_envs: int, seed: int) -> Simulator:
 
 
 def _start(engine: str, spec: Mapping[str, Any], n_envs: int, seed: int) -> Simulator:
-    # An engine's module is imported only here: no environment has the packages of all.
-    if engine == ISAACGYM:  # first of all, since Isaac Gym must be imported before torch
-        from video2policy.sim.isaacgym import IsaacGymSim as Sim
-    elif engine == WARP:
-        from video2policy.sim.warp import WarpSim as Sim
-    else:
-        from video2policy.sim.mujoco import MujocoSim as Sim
-
     from video2policy.scene import Scene
 
+    # Imported only here: no environment has the packages of all engines.
+    simulator = getattr(importlib.import_module(f"video2policy.sim.{engine}"), CLASSES[engine])
     scene = Path(spec["scene"])
     own = {"threads": int(spec["threads"])} if engine == MUJOCO else {"device": spec["device"]}
-    return Sim(
+    return simulator(
         Scene.load(scene),
         scene.parent,
         n_envs,
@@ -86,3 +84,8 @@ def environment(simulation: Mapping[str, Any]) -> str:
 def gpus(simulation: Mapping[str, Any]) -> int:
     """GPUs that a job asks its scheduler for."""
     return 0 if simulation["engine"] == MUJOCO or simulation["device"] == "cpu" else 1
+
+
+def module(simulation: Mapping[str, Any]) -> str:
+    """File of the engine: what the provenance of what it computes must also cover."""
+    return f"video2policy/sim/{simulation['engine']}.py"
