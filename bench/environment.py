@@ -16,7 +16,7 @@ import torch
 
 from bench.reference import reference_environment
 from video2policy import mjcf
-from video2policy.sim.mujoco import POSITION, SUBSTEPS
+from video2policy.sim.tabletop import POSITION, SUBSTEPS
 
 BLOCK = 20
 """Steps between two rewinds."""

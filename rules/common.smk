@@ -11,6 +11,7 @@ from video2policy import families, models
 from video2policy.perceive.verdict import Unavailable
 from video2policy.provenance import code_digest
 from video2policy.sheet import SheetError, read_sheet
+from video2policy.sim import engines
 from video2policy.workflow import as_list, merged_config
 
 try:
@@ -95,6 +96,38 @@ def setting(block, *names):
         return {name: whole[name] for name in names} if names else whole
 
     return values
+
+
+def engine_environment(wc):
+    """The environment of the engine that the job's variant trains in."""
+    return f"../envs/{engines.environment(setting('simulation')(wc))}"
+
+
+def engine_code(script):
+    """A param function: the digest of a script that trains, with the variant's engine."""
+    return lambda wc: code_digest(script, engines.module(setting("simulation")(wc)))
+
+
+def judging_environment(wc):
+    """The environment of the engine that the job's variant is judged in."""
+    return f"../envs/{engines.environment(engines.judging(setting('simulation')(wc)))}"
+
+
+def engine_gpus(wc):
+    """GPUs for a job that steps the engine of training."""
+    return engines.gpus(setting("simulation")(wc))
+
+
+def judging_code(script):
+    """A param function: the digest of a script that judges or films, with the engine that it does so in."""
+    return lambda wc: code_digest(
+        script, engines.module(engines.judging(setting("simulation")(wc)))
+    )
+
+
+def judging_gpus(wc):
+    """GPUs for a job that steps the engine of judging."""
+    return engines.gpus(engines.judging(setting("simulation")(wc)))
 
 
 def per_object(pattern):

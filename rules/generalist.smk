@@ -21,12 +21,14 @@ rule collect_demonstrations:
     log:
         "logs/{video}/{variant}/collect_demonstrations.log",
     conda:
-        "../envs/embedded.yaml"
+        judging_environment
+    resources:
+        gpu=judging_gpus,
     params:
         collection=setting("generalist", "preset", "episodes"),
         simulation=setting("simulation"),
         sandbox=SANDBOX,
-        code=code_digest("scripts/collect.py"),
+        code=judging_code("scripts/collect.py"),
     script:
         "../scripts/collect.py"
 
@@ -66,11 +68,16 @@ rule evaluate_bc:
     log:
         "logs/generalist/evaluate_bc.log",
     conda:
-        "../envs/embedded.yaml"
+        f"../envs/{engines.environment(engines.judging(config['simulation']))}"
+    resources:
+        gpu=engines.gpus(engines.judging(config["simulation"])),
     params:
         episodes=config["generalist"]["evaluation_episodes"],
         simulation=config["simulation"],
         sandbox=SANDBOX,
-        code=code_digest("scripts/evaluate_bc.py"),
+        code=code_digest(
+            "scripts/evaluate_bc.py",
+            engines.module(engines.judging(config["simulation"])),
+        ),
     script:
         "../scripts/evaluate_bc.py"

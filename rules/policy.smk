@@ -15,16 +15,17 @@ rule train_policy:
     log:
         "logs/{video}/{variant}/train_policy.log",
     conda:
-        "../envs/embedded.yaml"
+        engine_environment
     threads: lambda wc: setting("training")(wc)["threads"]
     resources:
+        gpu=engine_gpus,
         mem_mb=2500,
     params:
         n_seeds=lambda wc: setting("evaluation")(wc)["seeds"],
         simulation=setting("simulation"),
         training=setting("training"),
         sandbox=SANDBOX,
-        code=code_digest("scripts/train_policy.py"),
+        code=engine_code("scripts/train_policy.py"),
     script:
         "../scripts/train_policy.py"
 
@@ -42,9 +43,10 @@ rule evaluate:
     log:
         "logs/{video}/{variant}/evaluate.log",
     conda:
-        "../envs/embedded.yaml"
+        judging_environment
     threads: lambda wc: setting("training")(wc)["threads"]
     resources:
+        gpu=judging_gpus,
         mem_mb=2500,
     params:
         video=lambda wc: wc.video,
@@ -52,7 +54,7 @@ rule evaluate:
         evaluation=setting("evaluation"),
         simulation=setting("simulation"),
         sandbox=SANDBOX,
-        code=code_digest("scripts/evaluate.py"),
+        code=judging_code("scripts/evaluate.py"),
     script:
         "../scripts/evaluate.py"
 
@@ -69,12 +71,14 @@ rule collect:
     log:
         "logs/{video}/{variant}/collect.log",
     conda:
-        "../envs/embedded.yaml"
+        judging_environment
+    resources:
+        gpu=judging_gpus,
     params:
         collection=config["trajectories"],
         simulation=setting("simulation"),
         sandbox=SANDBOX,
-        code=code_digest("scripts/collect.py"),
+        code=judging_code("scripts/collect.py"),
     script:
         "../scripts/collect.py"
 

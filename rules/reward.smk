@@ -36,14 +36,15 @@ rule train_grasp:
     log:
         "logs/{video}/{variant}/train_grasp.log",
     conda:
-        "../envs/embedded.yaml"
+        engine_environment
     threads: lambda wc: setting("training")(wc)["threads"]
     resources:
+        gpu=engine_gpus,
         mem_mb=2500,
     params:
         simulation=setting("simulation"),
         training=setting("training"),
-        code=code_digest("scripts/train_grasp.py"),
+        code=engine_code("scripts/train_grasp.py"),
     script:
         "../scripts/train_grasp.py"
 
@@ -64,15 +65,16 @@ rule train_reward:
     log:
         "logs/{video}/{variant}/train_reward/{iter}_{sample}.log",
     conda:
-        "../envs/embedded.yaml"
+        engine_environment
     threads: lambda wc: setting("training")(wc)["threads"]
     resources:
+        gpu=engine_gpus,
         mem_mb=2500,
     params:
         simulation=setting("simulation"),
         training=setting("training"),
         sandbox=SANDBOX,
-        code=code_digest("scripts/train_reward.py"),
+        code=engine_code("scripts/train_reward.py"),
     script:
         "../scripts/train_reward.py"
 

@@ -7,7 +7,7 @@ import torch
 from scripts.stage import Input, Output, stage
 from video2policy.author.grammar import grip
 from video2policy.scene import Scene
-from video2policy.sim.mujoco import MujocoSim
+from video2policy.sim import engines
 from video2policy.train import skill
 from video2policy.train.policy import save_policy
 from video2policy.train.ppo import Training
@@ -16,14 +16,8 @@ from video2policy.train.ppo import Training
 def main(scene: Input, policy: Output, held: Output, simulation: dict, training: dict) -> None:
     torch.set_num_threads(1)
     loaded, seed = Scene.load(scene), int(training["seed"])
-    sim = MujocoSim(
-        loaded,
-        scene.parent,
-        int(simulation["environments"]),
-        robot=simulation["robot"],
-        seed=seed,
-        fit_gripper=bool(simulation["fit_gripper"]),
-    )
+    spec = {**simulation, "scene": str(scene), "threads": training["threads"]}
+    sim = engines.make(spec, int(simulation["environments"]), seed)
     handled = loaded.task.roles["a"]
     learnt = skill.learn(sim, handled, Training().units, seed, grip(loaded))
     save_policy(policy, learnt.policy)

@@ -54,7 +54,13 @@ def imported(*files: str) -> set[str]:
     return names - sys.stdlib_module_names - {"video2policy", "scripts"}
 
 
-RUNS = [("hands", ("scripts/hands.py",))] + [
+ENGINE = ("scripts/train_reward.py", "scripts/train_policy.py", "scripts/evaluate.py", "scripts/collect.py")
+RUNS = [
+    ("hands", ("scripts/hands.py",)),
+    ("embedded", (*ENGINE, "video2policy/sim/mujoco.py")),
+    ("warp", (*ENGINE, "video2policy/sim/warp.py")),
+    ("isaacgym", ("scripts/train_policy.py", "video2policy/train/ppo.py")),
+] + [
     (model.name, (f"scripts/{stage}.py", f"video2policy/perceive/{model.name}.py"))
     for model in MODELS.values()
     for stage in model.stages

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.scenes import primitive_scene
-from video2policy import mjcf
+from video2policy import mjcf, shape
 from video2policy.mesh import Solid
 from video2policy.scene import Scene
 
@@ -122,4 +122,4 @@ def test_urdf_without_mass_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "object.urdf"
     path.write_text("<robot name='x'><link name='x'/></robot>")
     with pytest.raises(mjcf.SceneError, match="no inertial block"):
-        mjcf.read_inertial(path)
+        shape.read_inertial(path)

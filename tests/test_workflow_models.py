@@ -109,3 +109,31 @@ def test_tiny_models_run_as_rules_in_their_own_environments(project: Project, tm
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     verdict = (project.folder / "results/videos/lift_box/masks/red_box.verdict.json").read_text()
     assert '"SAM 2.1"' in verdict
+
+
+def test_a_variant_s_engine_chooses_where_it_trains_and_is_judged(project: Project) -> None:
+    (project.folder / "chosen.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "variants": {
+                    "v2p": {},
+                    "gpu": {"simulation": {"engine": "warp"}},
+                    "gym": {"simulation": {"engine": "isaacgym"}},
+                }
+            }
+        )
+    )
+    video = demo_rows()[0]["video"]
+
+    def planned(variant: str, name: str) -> set[str]:
+        target = f"results/videos/{video}/{variant}/{name}"
+        return environments(project, *SMOKE, "chosen.yaml", "--", target)
+
+    assert planned("v2p", "policy/eval.json") == {"embedded"}
+    assert planned("gpu", "policy/eval.json") == {"embedded", "warp"}
+    assert planned("gym", "policy/eval.json") == {"embedded", "isaacgym"}
+
+
+def test_an_unknown_engine_is_refused(project: Project) -> None:
+    text = said(project, *SMOKE, "--config", "simulation={engine: physx}")
+    assert "'physx' is not one of ['mujoco', 'warp', 'isaacgym']" in text

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +202,7 @@ class Scene:
         return cls.from_json(json.loads(path.read_text()))
 
 
-@cache
+@lru_cache(maxsize=None)  # noqa: UP033 - Python 3.8
 def _validator() -> Any:
     return jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()))
 
@@ -240,7 +240,7 @@ class Track:
         """
         sure = [
             matrix
-            for matrix, confidence in zip(self.table_from_object, self.confidence, strict=True)
+            for matrix, confidence in zip(self.table_from_object, self.confidence)  # noqa: B905 - Python 3.8
             if matrix is not None and confidence >= CONFIDENT
         ]
         if not sure:
@@ -328,14 +328,14 @@ def assemble(
     """A passed scene from every stage's results. Raises Rejected when an object has no usable pose."""
     tracks = [item.track() for item in files]
     settled = []
-    for item, track in zip(files, tracks, strict=True):
+    for item, track in zip(files, tracks):  # noqa: B905
         try:
             settled.append(track.settled())
         except Rejected as error:
             raise Rejected(f"{item.label}: {error}") from error
     world_from_origin = world_from_table([first for first, _ in settled])
     objects = []
-    for item, track, (first, last) in zip(files, tracks, settled, strict=True):
+    for item, track, (first, last) in zip(files, tracks, settled):  # noqa: B905
         world_first, world_last = world_from_origin @ first, world_from_origin @ last
         objects.append(
             SceneObject(

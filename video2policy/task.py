@@ -8,15 +8,17 @@ seconds, z up, z = 0 on the table, x away from the clip's camera, y to the left 
 wxyz and relative to the object's resting orientation, so identity means "standing as in the clip".
 """
 
+from __future__ import annotations
+
 import math
 import sys
 import types
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Dict, Protocol  # noqa: UP035 - Python 3.8
 
 import torch
 
-Poses = dict[str, torch.Tensor]
+Poses = Dict[str, torch.Tensor]  # noqa: UP006
 """Per object (k, 7): position (3, metres) and quaternion (4, wxyz, relative to the resting orientation)."""
 
 ROBOT_STATES = {

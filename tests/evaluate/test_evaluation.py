@@ -76,7 +76,14 @@ def test_the_rule_writes_the_same_eval_json_twice_and_a_video(scene, tmp_path):
     seeds = tmp_path / "seeds"
     seeds.mkdir()
     shutil.copy(policy, seeds / "seed_0.safetensors")
-    simulation = {"robot": "floating", "horizon": 60, "fit_gripper": True, "environments": 64}
+    simulation = {
+        "engine": "mujoco",
+        "device": "auto",
+        "robot": "floating",
+        "horizon": 60,
+        "fit_gripper": True,
+        "environments": 64,
+    }
     texts = []
     for run in ("a", "b"):
         script.main(

@@ -13,7 +13,14 @@ from video2policy.policy.generalist import load_demonstrations
 
 TINY = bc.Config(("side",), 32, channels=(8, 8), hidden=(64,), epochs=3, batch_size=64, action_noise=0.05)
 WISH = {"preset": "small", "episodes": 4}
-SIMULATION = {"robot": "floating", "horizon": 60, "fit_gripper": True, "environments": 64}
+SIMULATION = {
+    "engine": "mujoco",
+    "device": "auto",
+    "robot": "floating",
+    "horizon": 60,
+    "fit_gripper": True,
+    "environments": 64,
+}
 
 
 @pytest.fixture

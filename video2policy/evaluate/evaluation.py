@@ -22,6 +22,7 @@ from video2policy.evaluate.recording import Recording
 from video2policy.evaluate.rollout import Shot, choose, write_rollout
 from video2policy.guard.process import Sandbox, run_worker
 from video2policy.scene import Scene
+from video2policy.sim import engines
 from video2policy.sim.mujoco import MujocoSim
 from video2policy.task import state_widths
 
@@ -38,6 +39,7 @@ class Rollouts:
 
     Attributes:
         scene: scene.json. task: task.py. robot: "panda" or "floating". horizon: control steps an episode.
+        engine, device: as in the config's `simulation`; what is recorded is drawn with MuJoCo in any case.
         threads: of the simulator; results do not depend on it. timeout: seconds, ends a worker that hangs.
         sandbox: the config's `sandbox`.
     """
@@ -47,6 +49,8 @@ class Rollouts:
     robot: str = "panda"
     horizon: int = 100
     fit_gripper: bool = True
+    engine: str = engines.MUJOCO
+    device: str = "auto"
     threads: int = 1
     timeout: float = 3600.0
     sandbox: str = "best_effort"
@@ -56,12 +60,15 @@ class Rollouts:
         cls, scene: Path, task: Path, simulation: Mapping[str, Any], sandbox: str = "best_effort"
     ) -> Rollouts:
         """As the config's `simulation` block and its `sandbox` say."""
+        simulation = engines.judging(simulation)
         return cls(
             scene,
             task,
             robot=str(simulation["robot"]),
             horizon=int(simulation["horizon"]),
             fit_gripper=bool(simulation["fit_gripper"]),
+            engine=str(simulation["engine"]),
+            device=str(simulation["device"]),
             sandbox=sandbox,
         )
 
@@ -88,6 +95,8 @@ class Rollouts:
             "robot": self.robot,
             "horizon": self.horizon,
             "fit_gripper": self.fit_gripper,
+            "engine": self.engine,
+            "device": self.device,
             "threads": self.threads,
             "episodes": episodes,
             "seed": seed,
@@ -216,7 +225,7 @@ def describe(
         "variant": variant,
         "task": task.caption,
         "judge": task.family,
-        "simulator": "mujoco",
+        "simulator": rollouts.engine,
         "robot": rollouts.robot,
         "horizon": rollouts.horizon,
         "sim_scale": round(rollouts.scale(), 4),

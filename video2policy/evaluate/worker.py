@@ -3,8 +3,8 @@
 Generated task code (reset, observation) runs here and nowhere else in an evaluation. What is recorded are the
 simulator's own states, copied before that code sees them; the judge reads them in another process.
 
-The specification, spec.json: scene, task, policy (paths), episodes, seed, robot, horizon, fit_gripper,
-threads, action_noise. It leaves recording.npz.
+The specification, spec.json: what `sim.engines.make` reads (scene, engine, robot, ...), task, policy (paths),
+episodes, seed, action_noise. It leaves recording.npz.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from video2policy.evaluate.recording import Recording, join
 from video2policy.guard.load import SimulatorView, load_task
 from video2policy.guard.lockdown import contain
 from video2policy.guard.rehearsal import rehearse
-from video2policy.scene import Scene
+from video2policy.sim import engines
 from video2policy.sim.environment import Environment
-from video2policy.sim.mujoco import MujocoSim
+from video2policy.sim.tabletop import Tabletop
 from video2policy.train.policy import load_policy
 
 BATCH = 128
@@ -37,21 +37,20 @@ Act = Callable[[torch.Tensor], torch.Tensor]
 """Observations (n, d) -> actions (n, 7)."""
 
 
-def record(spec: Mapping[str, Any], make_policy: Callable[[MujocoSim], Act], drawing: bool = False) -> None:
+def record(spec: Mapping[str, Any], make_policy: Callable[[Tabletop], Act], drawing: bool = False) -> None:
     """Run all episodes of `spec`, with a fresh policy for each batch, and leave recording.npz.
 
     From here on the process is locked down; `drawing` leaves it what rendering needs.
     """
     torch.set_num_threads(1)
     total = int(spec["episodes"])
-    scene = Scene.load(Path(spec["scene"]))
     sizes = [min(BATCH, total - start) for start in range(0, total, BATCH)]
-    rehearse(lambda environments, threads: _simulator(spec, scene, environments, threads, 0), sizes)
+    rehearse(lambda environments, threads: engines.make({**spec, "threads": threads}, environments, 0), sizes)
     contain(spec, drawing)
     parts: list[Recording] = []
     for start in range(0, total, BATCH):
         seed = int(spec["seed"]) + start
-        sim = _simulator(spec, scene, min(BATCH, total - start), int(spec["threads"]), seed)
+        sim = engines.make(spec, min(BATCH, total - start), seed)
         task = load_task(Path(spec["task"]))(SimulatorView(sim), str(Path(spec["scene"]).parent))
         environment = Environment(sim, task, record=True)
         noise = torch.Generator().manual_seed(int(spec["seed"]) + start)
@@ -61,22 +60,9 @@ def record(spec: Mapping[str, Any], make_policy: Callable[[MujocoSim], Act], dra
     Path("result.json").write_text("{}")
 
 
-def _simulator(spec: Mapping[str, Any], scene: Scene, episodes: int, threads: int, seed: int) -> MujocoSim:
-    return MujocoSim(
-        scene,
-        Path(spec["scene"]).parent,
-        episodes,
-        robot=spec["robot"],
-        threads=threads,
-        seed=seed,
-        horizon=int(spec["horizon"]),
-        fit_gripper=bool(spec["fit_gripper"]),
-    )
-
-
 def roll_out(
     environment: Environment,
-    make_policy: Callable[[MujocoSim], Act],
+    make_policy: Callable[[Tabletop], Act],
     action_noise: float,
     generator: torch.Generator,
 ) -> Recording:
@@ -85,7 +71,7 @@ def roll_out(
     Normal noise of standard deviation `action_noise` is added to what is executed, not to what is recorded.
     """
     sim = environment.sim
-    assert isinstance(sim, MujocoSim)
+    assert isinstance(sim, Tabletop)
     observation = environment.reset()
     act = make_policy(sim)
     rows = [sim.states()]

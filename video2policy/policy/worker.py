@@ -17,14 +17,14 @@ import torch
 
 from video2policy.evaluate.worker import Act, record
 from video2policy.policy import bc
-from video2policy.sim.mujoco import MujocoSim
+from video2policy.sim.tabletop import Tabletop
 
 
 def main(spec: Mapping[str, Any]) -> None:
     policy = bc.ImagePolicy.load(Path(spec["policy"]))
     size = int(spec["image_size"])
 
-    def make_policy(sim: MujocoSim) -> Act:
+    def make_policy(sim: Tabletop) -> Act:
         agent = bc.Agent(policy, spec["behaviour"])
 
         def act(_: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,9 @@
-"""What every simulator gives: the contract behind which MuJoCo, and later Warp and Isaac Gym, stand."""
+"""What every simulator gives: the contract behind which MuJoCo, MuJoCo Warp and Isaac Gym stand."""
+
+from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Dict, Literal, Protocol  # noqa: UP035 - Python 3.8
 
 import numpy as np
 import torch
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 
 from video2policy.task import Poses
 
-States = dict[str, torch.Tensor]
+States = Dict[str, torch.Tensor]  # noqa: UP006
 """The `states` of video2policy.task: float32, leading dimension n_envs, world frame."""
 
 Kind = Literal["rgb", "depth", "segmentation"]

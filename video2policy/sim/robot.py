@@ -5,16 +5,20 @@ The functions marked `compiled` run for every environment at every step: numba c
 leading dimension n (environments); quaternions wxyz; angles in radians; world frame, metres.
 """
 
-import math
-from typing import Any
+from __future__ import annotations
 
-import mujoco
+import math
+from typing import TYPE_CHECKING, Any, Tuple  # noqa: UP035 - Python 3.8
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:  # Isaac Gym has no MuJoCo beside it
+    import mujoco
+
 Array = NDArray[np.float64]
-Quat = tuple[float, float, float, float]
+Quat = Tuple[float, float, float, float]  # noqa: UP006
 
 compiled = numba.njit(cache=True, error_model="numpy")
 
@@ -286,6 +290,8 @@ class PandaPoses:
     HEIGHTS = np.linspace(0.0, 0.5, 26)
 
     def __init__(self, model: mujoco.MjModel, tool: int, hand: int) -> None:
+        import mujoco
+
         self._table = np.zeros((len(self.RADII), len(self.HEIGHTS), 7))
         data = mujoco.MjData(model)
         start = np.array([0, 0.2, 0, -2.2, 0, 2.4, np.pi / 4])
@@ -299,6 +305,8 @@ class PandaPoses:
 
     @staticmethod
     def _solve(model: mujoco.MjModel, data: mujoco.MjData, tool: int, hand: int, wanted: Array) -> None:
+        import mujoco
+
         jacobian, step = np.zeros((6, model.nv)), np.zeros(7)
         for _ in range(30):
             mujoco.mj_kinematics(model, data)

@@ -4,20 +4,24 @@ Arrays have leading dimension n (environments), quaternions are wxyz, all in the
 video2policy.sim.robot.
 """
 
+from __future__ import annotations
+
 import itertools
 import math
 from collections import namedtuple
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import mujoco
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from video2policy import mjcf, task
+from video2policy import task
 from video2policy.sim.base import States
 from video2policy.sim.robot import Array, compiled, matrix, multiply, unit
+
+if TYPE_CHECKING:  # Isaac Gym has no MuJoCo beside it
+    import mujoco
 
 LIFTED = 0.02
 """Metres above its start, while grasped, from which an object counts as lifted."""
@@ -69,7 +73,7 @@ class Memory(NamedTuple):
     flown: Flags  # (n, objects)
 
     @classmethod
-    def empty(cls, n: int, objects: int) -> "Memory":
+    def empty(cls, n: int, objects: int) -> Memory:
         """Nothing remembered yet."""
         return cls(
             start_pos=np.zeros((n, objects, 3)),
@@ -95,8 +99,10 @@ class Contacts(NamedTuple):
     pairs: NDArray[np.int64]  # (objects (objects - 1),): a with each other b, for each a
 
     @classmethod
-    def of(cls, model: mujoco.MjModel, names: Sequence[str]) -> "Contacts":
+    def of(cls, model: mujoco.MjModel, names: Sequence[str]) -> Contacts:
         """The columns in a compiled scene."""
+
+        from video2policy import mjcf
 
         def column(*parts: str) -> int:
             return int(model.sensor(mjcf.sensor_name(*parts)).adr[0])
@@ -133,7 +139,7 @@ class Buffer:
         parts = torch.from_numpy(self._array.copy()).split(self._widths, dim=1)
         return {
             key: part if width > 1 else part[:, 0]
-            for key, width, part in zip(self._keys, self._widths, parts, strict=True)
+            for key, width, part in zip(self._keys, self._widths, parts)  # noqa: B905 - Python 3.8
         }
 
 

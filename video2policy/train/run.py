@@ -61,7 +61,7 @@ class Job:
             "scene": str(self.scene.resolve()),
             "task": str(self.task.resolve()),
             "reward": str(self.reward.resolve()),
-            **{k: self.simulation[k] for k in ("robot", "environments", "horizon", "fit_gripper")},
+            **self.simulation,
             "threads": self.training["threads"],
             "seed": seed,
             "success_weight": self.training["success_weight"],

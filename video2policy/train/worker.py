@@ -1,10 +1,10 @@
 """Trains one policy on generated task and reward code; started by `guard.process.run_worker`.
 
-The specification, spec.json: scene, task, reward (paths), robot, environments, horizon, fit_gripper, threads,
-seed, success_weight, training (fields of `ppo.Training`), parent (a policy to go on from, or null), skill (a
-policy of `train.skill` to start from, or null). It leaves policy.safetensors, log.csv and result.json, which
-is search.json: measured by the generated success alone. Of a reward that is not worth training
-(`guard.screening`) it leaves the reason only.
+The specification, spec.json: what `sim.engines.make` reads (scene, engine, robot, ...), task, reward (paths),
+environments, seed, success_weight, training (fields of `ppo.Training`), parent (a policy to go on from, or
+null), skill (a policy of `train.skill` to start from, or null). It leaves policy.safetensors, log.csv and
+result.json, which is search.json: measured by the generated success alone. Of a reward that is not worth
+training (`guard.screening`) it leaves the reason only.
 """
 
 import csv
@@ -22,8 +22,9 @@ from video2policy.guard.load import SimulatorView, load_task
 from video2policy.guard.lockdown import contain
 from video2policy.guard.rehearsal import rehearse
 from video2policy.scene import Scene
+from video2policy.sim import engines
+from video2policy.sim.base import Simulator
 from video2policy.sim.environment import Environment
-from video2policy.sim.mujoco import MujocoSim
 from video2policy.train.policy import load_policy, save_policy
 from video2policy.train.ppo import Training, prepare, train
 from video2policy.train.skill import Skill
@@ -37,17 +38,8 @@ def main(spec: Mapping[str, Any]) -> None:
     root = Path(spec["scene"]).parent
     scene = Scene.load(Path(spec["scene"]))
 
-    def simulate(environments: int, threads: int) -> MujocoSim:
-        return MujocoSim(
-            scene,
-            root,
-            environments,
-            robot=spec["robot"],
-            threads=threads,
-            seed=int(spec["seed"]),
-            horizon=int(spec["horizon"]),
-            fit_gripper=bool(spec["fit_gripper"]),
-        )
+    def simulate(environments: int, threads: int) -> Simulator:
+        return engines.make({**spec, "threads": threads}, environments, int(spec["seed"]))
 
     training = Training(**spec["training"])
     parent = load_policy(Path(spec["parent"])) if spec["parent"] else None
