@@ -2,9 +2,9 @@
 
     .venv-test/bin/python -m tests.llm_server tests/author/replies --port 8000
 
-A script is a folder with script.yaml: a list of {when, say}. `when` is a text that occurs in what is asked, `say`
-lists what comes back to the first, second, ... such request (the last goes on): the name of a file beside it,
-or one of `FAULTS`. A fault may name a file after it, which it spoils.
+A script is a folder with script.yaml: a list of {when, say}. `when` is a text that occurs in what is asked,
+`say` lists what comes back to the first, second, ... such request (the last goes on): the name of a file
+beside it, or one of `FAULTS`. A fault may name a file after it, which it spoils.
 """
 
 from __future__ import annotations

@@ -24,8 +24,9 @@ from video2policy.author.cassette import Answer, NoReply, Usage
 
 log = logging.getLogger("video2policy")
 
+FIRST_WAIT = 1.0
 LONGEST_WAIT = 60.0
-"""Seconds between two tries, whatever the endpoint asks for."""
+"""Seconds between two tries: on average the first, and the most, whatever the endpoint asks for."""
 HIDDEN = "[hidden]"
 
 
@@ -46,7 +47,6 @@ class Endpoint:
     azure: Mapping[str, Any] = field(default_factory=dict)
     timeout: float = 180.0
     retries: int = 5
-    first_wait: float = 1.0
 
     @property
     def host(self) -> str:
@@ -166,9 +166,9 @@ def is_billed(error: BaseException) -> bool:
     return not isinstance(error, openai.APIStatusError)
 
 
-def wait_for(endpoint: Endpoint) -> Any:
+def wait_for() -> Any:
     """Seconds until the next try: what the endpoint says, else twice as long each time, with jitter."""
-    growing = tenacity.wait_random_exponential(multiplier=endpoint.first_wait, max=LONGEST_WAIT)
+    growing = tenacity.wait_random_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT)
 
     def wait(state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None

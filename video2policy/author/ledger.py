@@ -81,7 +81,8 @@ class Ledger:
             if self.budget is not None and spent + cost > self.budget:
                 raise NoReply(
                     f"the budget of {self.budget:g} USD does not allow another call: {spent:.4f} USD are"
-                    f" spent or reserved ({self.path}) and it may cost {cost:.4f}; raise author.budget_usd to go on"
+                    f" spent or reserved ({self.path}) and it may cost {cost:.4f};"
+                    " raise author.budget_usd to go on"
                 )
             _append(file, (call, "asked", job, endpoint, model), most, cost, key)
         return call

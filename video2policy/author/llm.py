@@ -133,7 +133,7 @@ class Caller:
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(endpoint.is_passing),
-            wait=endpoint.wait_for(place),
+            wait=endpoint.wait_for(),
             stop=tenacity.stop_after_attempt(settings.retries + 1),
             reraise=True,
         )

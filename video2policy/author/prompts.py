@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -81,7 +81,7 @@ def describe_clip(scene: Scene) -> str:
         "caption": plain(scene.task.caption),
         "what_is_handled": scene.task.roles.get("a"),
         "in_relation_to": scene.task.roles.get("b"),
-        "units": "metres, degrees, quaternions wxyz; positions are those of the objects' centres",
+        "units": "metres, degrees, quaternions wxyz from the resting orientation; positions of centres",
         "objects": [_object(item) for item in scene.objects],
         "relations": [_relation(item) for item in scene.relations],
     }
@@ -94,8 +94,8 @@ def _object(item: SceneObject) -> dict[str, Any]:
         "name": item.name,
         "label": plain(item.label),
         "size": _numbers(item.size),
-        "first_pose": _pose(item.first),
-        "last_pose": _pose(item.last),
+        "first_pose": _pose(item, item.first),
+        "last_pose": _pose(item, item.last),
         "difference": {
             "position": _numbers(moved.translation),
             "distance": _number(moved.distance),
@@ -104,8 +104,10 @@ def _object(item: SceneObject) -> dict[str, Any]:
     }
 
 
-def _pose(pose: ObjectPose) -> dict[str, Any]:
-    return {"position": _numbers(pose.pos), "quaternion": _numbers(pose.quat, 2)}
+def _pose(item: SceneObject, seen: ObjectPose) -> dict[str, Any]:
+    """The quaternion as states give it: relative to the resting orientation, w not negative."""
+    quat = item.from_rest(seen.quat)
+    return {"position": _numbers(seen.pos), "quaternion": _numbers(quat if quat[0] >= 0 else -quat, 2)}
 
 
 def _relation(item: Relation) -> dict[str, Any]:
@@ -120,10 +122,10 @@ def _relation(item: Relation) -> dict[str, Any]:
 
 def _number(value: float, digits: int = 3) -> float:
     """Millimetres are finer than any measurement here; 0.0 has no sign."""
-    return round(value, digits) + 0.0
+    return round(float(value), digits) + 0.0
 
 
-def _numbers(values: Sequence[float], digits: int = 3) -> list[float]:
+def _numbers(values: Iterable[float], digits: int = 3) -> list[float]:
     return [_number(value, digits) for value in values]
 
 

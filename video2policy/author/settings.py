@@ -55,7 +55,6 @@ class Settings:
             key_env=str(block.get("key_env", "OPENAI_API_KEY")),
             azure=dict(block.get("azure") or {}),
             timeout=float(block.get("timeout", 180)),
-            first_wait=float(block.get("first_wait", 1)),
         )
         prices, budget = block.get("prices") or {}, block.get("budget_usd")
         temperature = block.get("temperature", 1.0)
