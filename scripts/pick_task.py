@@ -19,7 +19,7 @@ def main(
     task: Output,
     pick_json: Output,
     author: dict,
-    settings: dict | None = None,
+    config: dict | None = None,
     frames: Input | None = None,
 ) -> None:
     """Copy the best of `candidates` to `task`; `pick_json` holds all checks and the reason.
@@ -34,7 +34,7 @@ def main(
 
         sources = [path.read_text(encoding="utf-8") for path in candidates]
         try:
-            chosen, reread = Author.of(scene, author, settings, frames).pick(sources, reports)
+            chosen, reread = Author.of(scene, author, config, frames).pick(sources, reports)
         except NoReply as error:
             raise Failed(str(error)) from None
     pick_json.write_text(

@@ -24,7 +24,7 @@ def main(
     author: dict,
     previous: Input | None = None,
     feedback: Input | None = None,
-    settings: dict | None = None,
+    config: dict | None = None,
 ) -> None:
     """`previous` is the last round's best/ with reply.json and search.json; `feedback` is its text.
 
@@ -34,7 +34,7 @@ def main(
         if author["name"] == grammar.NAME:
             asked, answered = by_grammar(scene, task, iteration, sample, author, previous)
         else:
-            asked, answered = by_model(scene, task, iteration, sample, author, settings, previous, feedback)
+            asked, answered = by_model(scene, task, iteration, sample, author, config, previous, feedback)
     except (grammar.AuthorError, NoReply) as error:
         raise Failed(str(error)) from None
     asked.save(request)
@@ -74,7 +74,7 @@ def by_model(
     iteration: int,
     sample: int,
     author: dict,
-    settings: dict | None,
+    config: dict | None,
     previous: Path | None,
     feedback: Path | None,
 ) -> tuple[Request, Reply]:
@@ -85,7 +85,7 @@ def by_model(
         rate = json.loads((previous / "best.json").read_text())["success_rate"]
         parent = {"source": (previous / "reward.py").read_text(encoding="utf-8"), "success_rate": rate}
     said = feedback.read_text(encoding="utf-8") if feedback is not None else ""
-    writer = Author.of(scene, author, settings)
+    writer = Author.of(scene, author, config)
     return writer.write_reward(task.read_text(encoding="utf-8"), iteration, sample, parent, said)
 
 

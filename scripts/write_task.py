@@ -14,17 +14,17 @@ def main(
     reply: Output,
     sample: int,
     author: dict,
-    settings: dict | None = None,
+    config: dict | None = None,
     frames: Input | None = None,
     examples: Input | None = None,
 ) -> None:
-    """`author` is what of the config's block decides the code, `settings` the whole config; `sample` numbers
+    """`author` is what of the config's block decides the code, `config` all of it; `sample` numbers
     the candidate. `frames` are sent along where given; `examples` is the pool of the clip's stage."""
     try:
         if author["name"] == grammar.NAME:
             asked, answered = by_grammar(Scene.load(scene), sample, author)
         else:
-            asked, answered = by_model(scene, sample, author, settings, frames, examples)
+            asked, answered = by_model(scene, sample, author, config, frames, examples)
     except (grammar.AuthorError, NoReply) as error:
         raise Failed(str(error)) from None
     asked.save(request)
@@ -43,13 +43,13 @@ def by_model(
     scene: Input,
     sample: int,
     author: dict,
-    settings: dict | None,
+    config: dict | None,
     frames: Input | None,
     examples: Input | None,
 ) -> tuple[Request, Reply]:
     from video2policy.author import llm, pool  # its client takes a second to import
 
-    writer = llm.Author.of(scene, author, settings, frames)
+    writer = llm.Author.of(scene, author, config, frames)
     return writer.write_task(sample, pool.read_examples(examples, writer.settings.examples))
 
 

@@ -36,7 +36,7 @@ HINTS = {
     "truncated": "Keep the plan to a few words and the code short, so that the whole reply fits.",
     "empty": "Write the reply that was asked for.",
     "refused": "Nothing but code for a robot in a simulation is asked for.",
-    "no code": "",
+    "no code": "Write it so that it can be read.",
     "fails": "Mend what the checks found. Those on the clip's poses say what they assume about the gripper.",
 }
 
@@ -162,11 +162,11 @@ class Author:
         cls,
         scene: Path,
         author: Mapping[str, Any],
-        settings: Mapping[str, Any] | None = None,
+        config: Mapping[str, Any] | None = None,
         frames: Path | None = None,
     ) -> Author:
         """For scene.json, by the config. Raises NoReply."""
-        known = Settings.read(author, settings)
+        known = Settings.read(author, config)
         loaded = Scene.load(scene)
         pictures = clip_pictures(frames) if frames is not None and known.send_frames else []
         return cls(known, loaded, lambda task, reward: check_source(scene, task, reward), pictures)

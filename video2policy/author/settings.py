@@ -36,13 +36,13 @@ class Settings:
     replies: Path
 
     @classmethod
-    def read(cls, author: Mapping[str, Any], settings: Mapping[str, Any] | None = None) -> Settings:
+    def read(cls, author: Mapping[str, Any], config: Mapping[str, Any] | None = None) -> Settings:
         """From what decides the replies, and the whole config where it is known.
 
         Raises NoReply for a block that lacks what an endpoint needs.
         """
-        block = {**((settings or {}).get("author") or {}), **author}
-        block["name"] = ((settings or {}).get("author") or author)["name"]
+        block = {**((config or {}).get("author") or {}), **author}
+        block["name"] = ((config or {}).get("author") or author)["name"]
         if block["name"] not in NAMES:
             raise NoReply(f'there is no author "{block["name"]}"; there are grammar, {", ".join(NAMES)}')
         if not block.get("model"):
