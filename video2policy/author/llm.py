@@ -29,6 +29,9 @@ NAME = "llm"
 LONGEST_REPLY = 20_000
 """Characters of a bad reply that go back with the reason."""
 
+OF_THE_TASK = ("reset", "observations", "success", "false_at_start", "true_at_end")
+"""Checks that no reward can mend."""
+
 Check = Callable[[str, str | None], Mapping[str, Any]]
 """Task source and reward source (None: the task's own) -> report of the checks."""
 
@@ -337,7 +340,11 @@ class Author:
             report = self.check(task, reward)
         except WorkerError as error:
             return Draft(source, plan, False, [prompts.printable(str(error), 500)])
-        failed = [f"{c['name']}: {c['reason']}" for c in report["checks"] if not c["passed"]]
+        failed = [
+            f"{check['name']}: {check['reason']}"
+            for check in report["checks"]
+            if not check["passed"] and (reward is None or check["name"] not in OF_THE_TASK)
+        ]
         return Draft(source, plan, bool(report["runs"]), failed)
 
 
