@@ -8,6 +8,7 @@ from scripts.stage import Failed, Input, Output, stage
 from video2policy.author import grammar
 from video2policy.author.cassette import NoReply
 from video2policy.author.exchange import Reply, Request, scene_summary
+from video2policy.author.feedback import NEVER
 from video2policy.author.genome import RewardGenome
 from video2policy.author.reflection import reflect
 from video2policy.scene import Scene
@@ -80,13 +81,14 @@ def by_model(
 ) -> tuple[Request, Reply]:
     from video2policy.author.llm import Author  # its client takes a second to import
 
-    parent = None
+    parent, redesign = None, False
     if previous is not None:
         rate = json.loads((previous / "best.json").read_text())["success_rate"]
         parent = {"source": (previous / "reward.py").read_text(encoding="utf-8"), "success_rate": rate}
+        redesign = rate < NEVER
     said = feedback.read_text(encoding="utf-8") if feedback is not None else ""
     writer = Author.of(scene, author, config)
-    return writer.write_reward(task.read_text(encoding="utf-8"), iteration, sample, parent, said)
+    return writer.write_reward(task.read_text(encoding="utf-8"), iteration, sample, parent, said, redesign)
 
 
 def _partners(previous: Path) -> list[dict]:

@@ -17,7 +17,6 @@ from video2policy.author import blocks, endpoint, ledger, prompts
 from video2policy.author.blocks import NoCode
 from video2policy.author.cassette import Answer, Cassette, NoReply, call_key
 from video2policy.author.exchange import Reply, Request, scene_summary
-from video2policy.author.feedback import NEVER
 from video2policy.author.picking import Pick, pick
 from video2policy.author.prompts import Message, Picture
 from video2policy.author.settings import Settings
@@ -192,10 +191,12 @@ class Author:
         sample: int,
         parent: Mapping[str, Any] | None = None,
         feedback: str = "",
+        redesign: bool = False,
     ) -> tuple[LlmRequest, LlmReply]:
         """A reward for the task module `task`; `parent` is {"source", "success_rate"} of the best so far.
 
-        The very first sample is the reward that came with the task; it costs nothing. Raises NoReply.
+        With `redesign` it is asked for anew, not for changes. The very first sample is the reward that came with
+        the task; it costs nothing. Raises NoReply.
         """
         if parent is None and sample == 0:
             request = self._request("reward", iteration, sample, [])
@@ -208,7 +209,7 @@ class Author:
             sample,
             None if parent is None else parent["source"],
             feedback,
-            redesign=parent is not None and float(parent["success_rate"]) < NEVER,
+            redesign,
         )
 
         def accept(text: str) -> Draft:
