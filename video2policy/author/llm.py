@@ -195,8 +195,8 @@ class Author:
     ) -> tuple[LlmRequest, LlmReply]:
         """A reward for the task module `task`; `parent` is {"source", "success_rate"} of the best so far.
 
-        With `redesign` it is asked for anew, not for changes. The very first sample is the reward that came with
-        the task; it costs nothing. Raises NoReply.
+        With `redesign` it is asked for anew, not for changes. The very first sample is the reward that came
+        with the task; it costs nothing. Raises NoReply.
         """
         if parent is None and sample == 0:
             request = self._request("reward", iteration, sample, [])
