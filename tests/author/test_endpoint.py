@@ -157,6 +157,7 @@ def test_retries_count_towards_the_budget(say: Any, tmp_path: Path) -> None:
         ({"base_url": ""}, "base_url names no endpoint"),
         ({"model": ""}, "names no model"),
         ({"prices": {}}, "author.prices is empty"),
+        ({"options": {"max_tokens": None}}, "a reply needs a limit"),
         ({"key_env": "NO_SUCH_KEY"}, "NO_SUCH_KEY holds no key"),
         ({"name": "oracle"}, 'no author "oracle"'),
         ({"name": "replay"}, "is recorded"),

@@ -90,6 +90,7 @@ class Settings:
 
 
 def _require(block: Mapping[str, Any]) -> None:
+    """What an endpoint needs, and what makes the budget a bound."""
     if not block.get("base_url"):
         raise NoReply(
             "author.base_url names no endpoint: give its address, or set author.name to replay or grammar"
@@ -98,4 +99,13 @@ def _require(block: Mapping[str, Any]) -> None:
         raise NoReply(
             "author.prices is empty, so author.budget_usd cannot be kept: give USD per million tokens as"
             " {input: .., cached: .., output: ..} (zeros for a server of your own)"
+        )
+    options = block.get("options") or {}
+    limits = {"max_tokens": block.get("max_tokens", 8000), **options}
+    if block.get("budget_usd") is not None and not any(
+        limits.get(name) for name in ("max_tokens", "max_completion_tokens")
+    ):
+        raise NoReply(
+            "author.options take max_tokens away and give no max_completion_tokens, so author.budget_usd"
+            " cannot be kept: a reply needs a limit"
         )
