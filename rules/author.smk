@@ -1,12 +1,33 @@
 # Requires: scene.json of a clip that passed. Gives: the task's code, picked from several candidates.
 
 
+rule freeze_examples:
+    """What one stage of the curriculum may learn from: the solved tasks of those before (paper, section 3.2)."""
+    input:
+        unpack(earlier_clips),
+    output:
+        examples=directory("results/examples/{variant}/{iter}"),
+        provenance="results/examples/{variant}/{iter}.provenance.json",
+    log:
+        "logs/examples/{variant}/{iter}.log",
+    conda:
+        "../envs/embedded.yaml"
+    params:
+        code=code_digest("scripts/freeze_examples.py"),
+    script:
+        "../scripts/freeze_examples.py"
+
+
 rule write_task:
     """One candidate for the six-part task code (paper, section 3.2)."""
     input:
+        unpack(sent_frames),
+        unpack(stage_examples),
         scene="<clip>/scene.json",
     output:
         candidate="<task>/task/candidate_{sample}.py",
+        request="<task>/task/candidate_{sample}.request.json",
+        reply="<task>/task/candidate_{sample}.reply.json",
         provenance="<task>/task/candidate_{sample}.provenance.json",
     log:
         "logs/{video}/{variant}/write_task/{sample}.log",
@@ -14,7 +35,7 @@ rule write_task:
         "../envs/embedded.yaml"
     params:
         sample=lambda wc: int(wc.sample),
-        author=setting("author"),
+        author=author,
         code=code_digest("scripts/write_task.py"),
     script:
         "../scripts/write_task.py"
@@ -23,6 +44,7 @@ rule write_task:
 rule pick_task:
     """Check every candidate in a process of its own, and pick one with a written reason."""
     input:
+        unpack(sent_frames),
         scene="<clip>/scene.json",
         candidates=candidates,
     output:
@@ -35,6 +57,7 @@ rule pick_task:
         "../envs/embedded.yaml"
     params:
         sandbox=SANDBOX,
+        author=author,
         code=code_digest("scripts/pick_task.py"),
     script:
         "../scripts/pick_task.py"

@@ -12,7 +12,12 @@ from video2policy.perceive.verdict import Unavailable
 from video2policy.provenance import code_digest
 from video2policy.sheet import SheetError, read_sheet
 from video2policy.sim import engines
-from video2policy.workflow import as_list, merged_config
+from video2policy.workflow import (
+    as_list,
+    author_params,
+    curriculum_stages,
+    merged_config,
+)
 
 try:
     ROWS = {
@@ -29,6 +34,21 @@ except SheetError as error:
 
 VARIANTS = list(config["variants"])
 SANDBOX = config["sandbox"] or "off"  # YAML reads a bare off as false
+
+try:
+    STAGES = {
+        variant: curriculum_stages(merged_config(config, variant)["author"])
+        for variant in VARIANTS
+    }
+except ValueError as error:
+    sys.exit(str(error))
+
+PROMPTS = code_digest(
+    *[
+        str(path.relative_to(workflow.basedir))
+        for path in sorted(Path(workflow.basedir, "prompts").rglob("*.*"))
+    ]
+)
 
 try:
     models.check_licences(config["perception"])
@@ -197,6 +217,42 @@ def candidates(wc):
         f"results/videos/{wc.video}/{wc.variant}/task/candidate_{sample}.py"
         for sample in range(setting("author")(wc)["candidates"])
     ]
+
+
+def author(wc):
+    """A param function: what of the author's settings decides what it writes."""
+    return author_params(setting("author")(wc), PROMPTS)
+
+
+def sent_frames(wc):
+    """The clip's frames, where they go to a language model."""
+    settings = setting("author")(wc)
+    sent = settings["name"] != "grammar" and settings["send_frames"]
+    return {"frames": f"results/videos/{wc.video}/frames"} if sent else {}
+
+
+def stage_examples(wc):
+    """The examples of the clip's stage in the curriculum; the first stage has only the project's own."""
+    stage = STAGES[wc.variant].get(wc.video, 0)
+    wanted = stage and setting("author")(wc)["name"] != "grammar"
+    return {"examples": f"results/examples/{wc.variant}/{stage}"} if wanted else {}
+
+
+def earlier_clips(wc):
+    """Scene, task and best reward of every clip in earlier stages of the curriculum that passed its gates."""
+    videos = [
+        video
+        for video, stage in STAGES[wc.variant].items()
+        if stage < int(wc.iter) and video in ROWS and passed(video)
+    ]
+    clips = [SimpleNamespace(video=video, variant=wc.variant) for video in videos]
+    return {
+        "scenes": [f"results/videos/{video}/scene.json" for video in videos],
+        "tasks": [
+            f"results/videos/{video}/{wc.variant}/task/task.py" for video in videos
+        ],
+        "bests": [last_best(clip) for clip in clips],
+    }
 
 
 def previous_best(wc):

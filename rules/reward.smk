@@ -19,7 +19,7 @@ rule write_reward:
     params:
         iteration=lambda wc: int(wc.iter),
         sample=lambda wc: int(wc.sample),
-        author=setting("author"),
+        author=author,
         code=code_digest("scripts/write_reward.py"),
     script:
         "../scripts/write_reward.py"

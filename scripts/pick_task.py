@@ -3,33 +3,42 @@
 import json
 import logging
 import shutil
-import tempfile
-from pathlib import Path
 
 from scripts.stage import Failed, Input, Output, stage
+from video2policy.author import grammar
+from video2policy.author.cassette import NoReply
 from video2policy.author.picking import pick
-from video2policy.guard.process import Sandbox, run_worker
+from video2policy.guard.checks import check_files
 
 log = logging.getLogger("video2policy")
 
-SECONDS_EACH = 30.0
-
 
 def main(
-    scene: Input, candidates: list[Input], task: Output, pick_json: Output, sandbox: str = "best_effort"
+    scene: Input,
+    candidates: list[Input],
+    task: Output,
+    pick_json: Output,
+    author: dict,
+    sandbox: str = "best_effort",
+    config: dict | None = None,
+    frames: Input | None = None,
 ) -> None:
-    """Copy the best of `candidates` to `task`; `pick_json` holds all checks and the reason."""
-    spec = {
-        "scene": str(scene.resolve()),
-        "candidates": [{"task": str(path.resolve()), "reward": None} for path in candidates],
-        "timeout": SECONDS_EACH,
-    }
-    with tempfile.TemporaryDirectory(prefix="check_") as folder:
-        timeout = 60 + SECONDS_EACH * len(candidates)
-        limits = Sandbox(sandbox, (scene, *candidates))
-        result = run_worker("video2policy.guard.check_worker", spec, Path(folder), timeout, sandbox=limits)
-    chosen = pick(result["reports"])
-    record = {**chosen.to_json(), "sandbox": result.get("sandbox")}
+    """Copy the best of `candidates` to `task`; `pick_json` holds all checks and the reason.
+
+    A language model reads those that run and picks; its dialogue is kept as `reread`."""
+    reports, level = check_files(scene, [(path, None) for path in candidates], sandbox)
+    reread: dict = {}
+    if author["name"] == grammar.NAME:
+        chosen = pick(reports)
+    else:
+        from video2policy.author.llm import Author  # its client takes a second to import
+
+        sources = [path.read_text(encoding="utf-8") for path in candidates]
+        try:
+            chosen, reread = Author.of(scene, author, config, frames).pick(sources, reports)
+        except NoReply as error:
+            raise Failed(str(error)) from None
+    record = {**chosen.to_json(), "sandbox": level} | ({"reread": reread} if reread else {})
     pick_json.write_text(json.dumps(record, indent=1) + "\n")
     if chosen.index is None:
         raise Failed(f"no task: {chosen.reason}")

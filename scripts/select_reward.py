@@ -56,11 +56,14 @@ def main(
 def partners(
     results: list[dict], replies: list[Input], chosen: int | None, previous: Path | None
 ) -> list[dict]:
-    """Genomes of this round's other rewards that succeeded at times, best first, then those kept before."""
+    """Genomes of this round's other rewards that succeeded at times, best first, then those kept before.
+
+    A language model's rewards have none."""
     order = sorted(range(len(results)), key=lambda k: -results[k]["success_rate"])
     good = [k for k in order if k != chosen and results[k]["success_rate"] > 0]
     kept = json.loads((previous / "partners.json").read_text()) if previous else []
-    return ([Reply.load(replies[k]).genome for k in good] + kept)[:PARTNERS]
+    genomes = [Reply.load(replies[k]).genome for k in good] + kept
+    return [dict(genome) for genome in genomes if genome is not None][:PARTNERS]
 
 
 def feedback_sections(iteration: int, results: list[dict], best: Path) -> list[str]:

@@ -4,6 +4,8 @@ A script defines `main(...)` with `Input` and `Output` paths and plain parameter
 Run by a rule, `stage`
 
 - hands `main` temporary output paths and renames them when it returned, so no half-written artifact stays;
+- gives a `main` that asks for `config` the whole of it as the job's variant sees it, for what never decides a
+  result: changing it reruns nothing;
 - keeps what the job prints in the rule's log, and shows the lines of the `video2policy` logger to the user;
 - writes the rule's `verdict` and its `provenance`, where the rule declares them. A clip that a gate rejects
   is a result, not an error: what follows is then not computed but marked, unless the rule's `accept` names
@@ -34,6 +36,7 @@ from typing import Any, NewType, TextIO
 import psutil
 
 from video2policy.perceive.verdict import Rejected, Unavailable, Verdict
+from video2policy.workflow import merged_config
 
 log = logging.getLogger("video2policy")
 
@@ -81,6 +84,9 @@ def _run_rule(main: Main, rule: Any, gate: bool) -> None:
         with _Outputs({k: v for k, v in outputs.items() if k not in KEPT_BY_STAGE}) as parts:
             if verdict is None:
                 arguments = {k: v for k, v in {**inputs, **params}.items() if k not in KEPT_BY_STAGE}
+                if "config" in inspect.signature(main).parameters:
+                    variant = dict(rule.wildcards.items()).get("variant", "")
+                    arguments["config"] = merged_config(rule.config, variant)
                 try:
                     verdict = main(**arguments, **parts.temporary)
                 except Rejected as rejected:

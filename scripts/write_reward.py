@@ -2,10 +2,13 @@
 
 import json
 import random
+from pathlib import Path
 
 from scripts.stage import Failed, Input, Output, stage
 from video2policy.author import grammar
+from video2policy.author.cassette import NoReply
 from video2policy.author.exchange import Reply, Request, scene_summary
+from video2policy.author.feedback import NEVER
 from video2policy.author.genome import RewardGenome
 from video2policy.author.reflection import reflect
 from video2policy.scene import Scene
@@ -22,13 +25,27 @@ def main(
     author: dict,
     previous: Input | None = None,
     feedback: Input | None = None,
+    config: dict | None = None,
 ) -> None:
     """`previous` is the last round's best/ with reply.json and search.json; `feedback` is its text.
 
     Round 0 draws from the family: sample 0 is its default reward, the others vary it.
     """
-    if author["name"] != grammar.NAME:
-        raise Failed(f'there is no author "{author["name"]}"; this version has "{grammar.NAME}"')
+    try:
+        if author["name"] == grammar.NAME:
+            asked, answered = by_grammar(scene, task, iteration, sample, author, previous)
+        else:
+            asked, answered = by_model(scene, task, iteration, sample, author, config, previous, feedback)
+    except (grammar.AuthorError, NoReply) as error:
+        raise Failed(str(error)) from None
+    asked.save(request)
+    answered.save(reply)
+    reward.write_text(answered.source, encoding="utf-8")
+
+
+def by_grammar(
+    scene: Path, task: Path, iteration: int, sample: int, author: dict, previous: Path | None
+) -> tuple[Request, Reply]:
     loaded = Scene.load(scene)
     seed = int(author.get("seed", 0))
     parent = None
@@ -49,12 +66,32 @@ def main(
     stated = grammar.read_thresholds(task.read_text(encoding="utf-8")) or {}
     thresholds = grammar.choose_thresholds(loaded) | stated
     source = grammar.write_reward_file(genome, loaded.task.roles, thresholds)
-    asked.save(request)
-    Reply(asked.key, grammar.NAME, source, genome.to_json(), notes).save(reply)
-    reward.write_text(source)
+    return asked, Reply(asked.key, grammar.NAME, source, genome.to_json(), notes)
 
 
-def _partners(previous: Input) -> list[dict]:
+def by_model(
+    scene: Path,
+    task: Path,
+    iteration: int,
+    sample: int,
+    author: dict,
+    config: dict | None,
+    previous: Path | None,
+    feedback: Path | None,
+) -> tuple[Request, Reply]:
+    from video2policy.author.llm import Author  # its client takes a second to import
+
+    parent, redesign = None, False
+    if previous is not None:
+        rate = json.loads((previous / "best.json").read_text())["success_rate"]
+        parent = {"source": (previous / "reward.py").read_text(encoding="utf-8"), "success_rate": rate}
+        redesign = rate < NEVER
+    said = feedback.read_text(encoding="utf-8") if feedback is not None else ""
+    writer = Author.of(scene, author, config)
+    return writer.write_reward(task.read_text(encoding="utf-8"), iteration, sample, parent, said, redesign)
+
+
+def _partners(previous: Path) -> list[dict]:
     """Genomes of other good rewards, where the last selection kept some in partners.json."""
     path = previous / "partners.json"
     return json.loads(path.read_text()) if path.exists() else []

@@ -17,6 +17,7 @@ PARTS = (
     "configs",
     "envs",
     "profiles",
+    "prompts",
     "rules",
     "schemas",
     "scripts",

@@ -24,7 +24,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Input:
 
 def write(scene: Input, folder: Path, sample: int = 0) -> Input:
     path = folder / f"candidate_{sample}.py"
-    write_task.main(scene, Output(path), sample, AUTHOR)
+    request, reply = folder / "task_request.json", folder / "task_reply.json"
+    write_task.main(scene, Output(path), Output(request), Output(reply), sample, AUTHOR)
+    assert Reply.load(reply).source == path.read_text()
+    assert json.loads(request.read_text())["key"] == Reply.load(reply).request
     return Input(path)
 
 
@@ -62,7 +65,7 @@ def test_candidates_are_checked_and_one_is_picked(scene: Input, tmp_path: Path) 
     candidates = [write(scene, tmp_path, sample) for sample in range(3)]
     assert len({path.read_text() for path in candidates}) == 3
     candidates[0].write_text("import os\n")
-    pick_task.main(scene, candidates, Output(tmp_path / "task.py"), Output(tmp_path / "pick.json"))
+    pick_task.main(scene, candidates, Output(tmp_path / "task.py"), Output(tmp_path / "pick.json"), AUTHOR)
     chosen = json.loads((tmp_path / "pick.json").read_text())
     assert chosen["picked"] in (1, 2)
     assert (tmp_path / "task.py").read_text() == candidates[chosen["picked"]].read_text()
@@ -74,7 +77,8 @@ def test_no_candidate_that_runs_ends_with_the_reason(scene: Input, tmp_path: Pat
     path = tmp_path / "candidate_0.py"
     path.write_text("x = open('y')\n")
     with pytest.raises(Failed, match="the name open is not allowed"):
-        pick_task.main(scene, [Input(path)], Output(tmp_path / "task.py"), Output(tmp_path / "pick.json"))
+        outputs = Output(tmp_path / "task.py"), Output(tmp_path / "pick.json")
+        pick_task.main(scene, [Input(path)], *outputs, AUTHOR)
     assert json.loads((tmp_path / "pick.json").read_text())["picked"] is None
     assert not (tmp_path / "task.py").exists()
 
@@ -101,10 +105,11 @@ def test_later_rounds_reflect_on_the_best(scene: Input, tmp_path: Path) -> None:
 
 
 def test_unknown_authors_and_families_are_refused(scene: Input, tmp_path: Path) -> None:
-    with pytest.raises(Failed, match='no author "llm"'):
-        write_task.main(scene, Output(tmp_path / "c.py"), 0, {"name": "llm", "seed": 0})
+    outputs = [Output(tmp_path / name) for name in ("c.py", "request.json", "reply.json")]
+    with pytest.raises(Failed, match='no author "oracle"'):
+        write_task.main(scene, *outputs, 0, {"name": "oracle", "seed": 0})
     loaded = Scene.load(scene)
     other = tmp_path / "scene.json"
     replace(loaded, task=replace(loaded.task, family="roll")).save(other)
     with pytest.raises(Failed, match="not yet written"):
-        write_task.main(Input(other), Output(tmp_path / "c.py"), 0, AUTHOR)
+        write_task.main(Input(other), *outputs, 0, AUTHOR)

@@ -55,6 +55,19 @@ def outputs(tmp_path: Path) -> dict[str, str]:
     return {key: str(tmp_path / "out" / name) for key, name in names.items()}
 
 
+def test_a_script_that_asks_for_it_gets_the_config_of_its_variant(tmp_path: Path) -> None:
+    def main(bowl: Output, depth: int, config: dict) -> None:
+        bowl.write_text(f"{config['author']['budget_usd']} {depth}")
+
+    job = rule(tmp_path, {"bowl": str(tmp_path / "bowl.txt"), "provenance": str(tmp_path / "p.json")})
+    job.wildcards = Named(video="clip", variant="rich")
+    author = {"name": "llm", "budget_usd": 1}
+    job.config = {"author": author, "variants": {"rich": {"author": {"budget_usd": 9}}}}
+    run(main, job)
+    assert (tmp_path / "bowl.txt").read_text() == "9 3"
+    assert json.loads((tmp_path / "p.json").read_text())["params"] == {"depth": 3}
+
+
 def test_outputs_appear_together_under_their_names(tmp_path: Path) -> None:
     wood = tmp_path / "wood.txt"
     wood.write_text("oak")

@@ -1,0 +1,111 @@
+"""The config's `author` block as a language model's author reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from video2policy.author.cassette import NoReply
+from video2policy.author.endpoint import Endpoint
+from video2policy.author.ledger import Prices
+
+NAMES = ("llm", "replay")
+"""`llm` asks an endpoint for what is not recorded; `replay` takes recorded replies only."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides a reply (model to examples), and how it is got (the rest)."""
+
+    model: str
+    temperature: float | None
+    max_tokens: int
+    options: Mapping[str, Any]
+    seed: int
+    attempts: int
+    send_frames: bool
+    examples: int
+    endpoint: Endpoint | None
+    prices: Prices
+    budget: float | None
+    image_tokens: int
+    concurrency: int
+    retries: int
+    replies: Path
+
+    @classmethod
+    def read(cls, author: Mapping[str, Any], config: Mapping[str, Any] | None = None) -> Settings:
+        """From what decides the replies, and the whole config where it is known.
+
+        Raises NoReply for a block that lacks what an endpoint needs.
+        """
+        block = {**((config or {}).get("author") or {}), **author}
+        block["name"] = ((config or {}).get("author") or author)["name"]
+        if block["name"] not in NAMES:
+            raise NoReply(f'there is no author "{block["name"]}"; there are grammar, {", ".join(NAMES)}')
+        if not block.get("model"):
+            raise NoReply("author.model names no model")
+        replay = block["name"] == "replay"
+        if not replay:
+            _require(block)
+        endpoint = Endpoint(
+            base_url=str(block.get("base_url") or ""),
+            key_env=str(block.get("key_env", "OPENAI_API_KEY")),
+            azure=dict(block.get("azure") or {}),
+            timeout=float(block.get("timeout", 180)),
+        )
+        prices, budget = block.get("prices") or {}, block.get("budget_usd")
+        temperature = block.get("temperature", 1.0)
+        return cls(
+            model=str(block["model"]),
+            temperature=None if temperature is None else float(temperature),
+            max_tokens=int(block.get("max_tokens", 8000)),
+            options=dict(block.get("options") or {}),
+            seed=int(block.get("seed", 0)),
+            attempts=int(block.get("attempts", 3)),
+            send_frames=bool(block.get("send_frames", False)),
+            examples=int(block.get("examples", 6)),
+            endpoint=None if replay else endpoint,
+            prices=Prices.from_json(prices) if prices else Prices(0, 0, 0),
+            budget=None if budget is None else float(budget),
+            image_tokens=int(block.get("image_tokens", 2000)),
+            concurrency=int(block.get("concurrency", 4)),
+            retries=int(block.get("retries", 5)),
+            replies=Path(block.get("replies", "replies")),
+        )
+
+    def body(self, messages: list[dict[str, Any]], sample: int, attempt: int) -> dict[str, Any]:
+        """The request: each sample and attempt has its own seed; an option that is null is left out."""
+        fields = {
+            "model": self.model,
+            "messages": messages,
+            "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+            "seed": self.seed + sample + 1000 * attempt,
+            **self.options,
+        }
+        return {name: value for name, value in fields.items() if value is not None}
+
+
+def _require(block: Mapping[str, Any]) -> None:
+    """What an endpoint needs, and what makes the budget a bound."""
+    if not block.get("base_url"):
+        raise NoReply(
+            "author.base_url names no endpoint: give its address, or set author.name to replay or grammar"
+        )
+    if block.get("budget_usd") is not None and not block.get("prices"):
+        raise NoReply(
+            "author.prices is empty, so author.budget_usd cannot be kept: give USD per million tokens as"
+            " {input: .., cached: .., output: ..} (zeros for a server of your own)"
+        )
+    options = block.get("options") or {}
+    limits = {"max_tokens": block.get("max_tokens", 8000), **options}
+    if block.get("budget_usd") is not None and not any(
+        limits.get(name) for name in ("max_tokens", "max_completion_tokens")
+    ):
+        raise NoReply(
+            "author.options take max_tokens away and give no max_completion_tokens, so author.budget_usd"
+            " cannot be kept: a reply needs a limit"
+        )
