@@ -9,9 +9,11 @@ import pytest
 
 from tests.scenes import primitive_scene
 from video2policy import mjcf
+from video2policy.hands import ROBOTS
 from video2policy.mesh import Solid
 from video2policy.scene import Scene
 
+PANDA = ROBOTS["panda"]
 Make = Callable[..., tuple[Scene, Path]]
 
 
@@ -28,7 +30,7 @@ def make(tmp_path: Path) -> Make:
 def test_scene_compiles_and_rests(make: Make, robot: str) -> None:
     scene, root = make(cup="cup", ball="ball")
     model = mjcf.build(scene, root, robot).compile()
-    assert model.nu == {"panda": 9, "floating": 8}[robot]
+    assert model.nu == {"panda": 9, "floating": 8, "panda_robotiq": 9}[robot]
     data = mujoco.MjData(model)
     if robot == "floating":
         data.qpos[2] = data.ctrl[2] = 0.4
@@ -69,9 +71,9 @@ def test_only_what_must_be_grasped_is_fitted_to_the_gripper(make: Make) -> None:
     scene, root = make("lift", cube=wide)
     assert mjcf.grasped_objects(scene) == ["cube"]
     scale = mjcf.gripper_scale(scene, root, ["cube"])
-    assert scale == pytest.approx(mjcf.FITTED_WIDTH / 0.085, rel=0.03)
+    assert scale == pytest.approx(PANDA.fitted / 0.085, rel=0.03)
     fitted = mjcf.load_shape(scene.objects[0], root, scale)
-    assert fitted.grasp_width == pytest.approx(mjcf.FITTED_WIDTH, rel=1e-6)
+    assert fitted.grasp_width == pytest.approx(PANDA.fitted, rel=1e-6)
     assert mjcf.gripper_scale(scene, root, []) == 1.0
 
 
@@ -114,7 +116,7 @@ def test_errors_name_the_object_or_the_choices(make: Make) -> None:
     with pytest.raises(mjcf.SceneError, match="'slab' is larger than the table"):
         mjcf.build(scene, root)
     scene, root = make(cube="box")
-    with pytest.raises(mjcf.SceneError, match="'ur5'; there are panda, floating"):
+    with pytest.raises(mjcf.SceneError, match="'ur5'; there are panda, floating, panda_robotiq"):
         mjcf.build(scene, root, "ur5")
 
 

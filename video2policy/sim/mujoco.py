@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from video2policy import mjcf
 from video2policy.scene import Scene
+from video2policy.sim import linkage, states
 from video2policy.sim import robot as arms
-from video2policy.sim import states
 from video2policy.sim.base import CAMERAS, Kind, States
 from video2policy.task import Poses
 
@@ -58,13 +58,14 @@ class MujocoSim:
         fit_gripper: bool = True,
     ) -> None:
         self.scene = scene
+        self.hand = mjcf.known_robot(robot)
         self.n_envs = n_envs
         self.horizon = horizon
         self.control_step = SUBSTEPS * mjcf.TIMESTEP
         self.device = torch.device("cpu")
         self.object_names: Sequence[str] = tuple(scene.names)
         grasped = mjcf.grasped_objects(scene) if fit_gripper else []
-        self.scale = mjcf.gripper_scale(scene, scene_root, grasped)
+        self.scale = mjcf.gripper_scale(scene, scene_root, grasped, robot)
         self._shapes = [mjcf.load_shape(item, scene_root, self.scale) for item in scene.objects]
         self.object_sizes: Mapping[str, Sequence[float]] = {
             shape.name: tuple(map(float, shape.size)) for shape in self._shapes
@@ -177,7 +178,7 @@ class MujocoSim:
         tool = self._tool
         tool.velocity[ids] = 0
         tool.target[ids] = np.clip(tool.pos[ids], arms.LOW, arms.HIGH)
-        tool.finger[ids] = arms.MAX_OPENING / 2
+        tool.finger[ids] = self.hand.opening / 2
         self._target_angles[ids] = [arms.HOME_YAW, 0, 0]
         states.begin(ids, self._joints, self._memory)
         self._write(ids)
@@ -217,9 +218,9 @@ class MujocoSim:
         """The tool at `tool` (k, 3), pointing down; fingers open, commands at rest."""
         joints = self._start_joints(tool)
         self._qpos[ids, : self._n_arm] = joints
-        self._qpos[ids, self._n_arm : self._n_arm + 2] = arms.MAX_OPENING / 2
+        self._qpos[ids, self._n_arm : self._n_arm + 2] = self.hand.opening / 2
         self._ctrl[ids, : self._n_arm] = joints
-        self._ctrl[ids, self._n_arm :] = arms.MAX_OPENING / 2
+        self._ctrl[ids, self._n_arm :] = self.hand.opening / 2
 
     def _start_joints(self, tool: Array) -> Array:
         """Joint positions (k, joints) that hold the tool there."""
@@ -271,7 +272,15 @@ class MujocoSim:
         """Advance all environments by one control step; actions (n_envs, 7), clipped to [-1, 1]."""
         tool = self._tool
         wanted = np.asarray(actions.detach(), dtype=float)
-        arms.move_target(wanted, tool.pos, tool.target, self._target_angles, tool.finger)
+        arms.move_target(
+            wanted,
+            tool.pos,
+            tool.target,
+            self._target_angles,
+            tool.finger,
+            self.hand.opening,
+            self.hand.wrist_above_tool,
+        )
         if self._has_arm:
             arms.command_arm(
                 tool.target,
@@ -363,6 +372,8 @@ class MujocoSim:
         renderer = self._renderers[width, height]
         data = self._batch.get_data(env_id)
         mujoco.mj_forward(self.model, data)
+        if self.hand.hand == "robotiq":
+            linkage.draw(self.model, data)
         prefix = mjcf.GRIPPER if camera == "wrist" else ""
         renderer.update_scene(data, camera=prefix + camera)
         if kind == "rgb":

@@ -21,9 +21,7 @@ compiled = numba.njit(cache=True, error_model="numpy")
 TOOL_DOWN = np.array([0.0, 1.0, 0.0, 0.0])
 """Orientation of the tool that points straight down, fingers across y."""
 
-MAX_OPENING = 0.08
-
-BASE_X, SHOULDER_HEIGHT, WRIST_ABOVE_TOOL, WRIST_BEFORE_TOOL = -0.55, 0.333, 0.2104, 0.088
+BASE_X, SHOULDER_HEIGHT, WRIST_BEFORE_TOOL = -0.55, 0.333, 0.088
 """Panda, metres; the wrist (axis 6) while the tool points down."""
 
 HOME_YAW = math.pi / 2
@@ -122,19 +120,27 @@ def _clip(value: float, low: float, high: float) -> float:
 
 
 @compiled
-def move_target(actions: Array, tool_pos: Array, pos: Array, angles: Array, finger: Array) -> None:
+def move_target(
+    actions: Array,
+    tool_pos: Array,
+    pos: Array,
+    angles: Array,
+    finger: Array,
+    opening: float,
+    wrist_above_tool: float,
+) -> None:
     """Apply actions (n, 7), clipped to [-1, 1], to the target, in place.
 
     The target persists between actions, so that small actions add up: `pos` (n, 3), `angles` (n, 3) yaw,
     pitch and roll, `finger` (n,) metres per finger. It stays near the tool (n, 3), in the workspace and where
-    the arm can follow.
+    the arm can follow. `opening` and `wrist_above_tool` are the hand's (`hands.Robot`).
     """
     for i in range(len(actions)):
         for axis in range(3):
             wanted = pos[i, axis] + POSITION_STEP * _clip(actions[i, axis], -1.0, 1.0)
             wanted = _clip(wanted, tool_pos[i, axis] - LEAD, tool_pos[i, axis] + LEAD)
             pos[i, axis] = _clip(wanted, LOW[axis], HIGH[axis])
-        height = pos[i, 2] + WRIST_ABOVE_TOOL - SHOULDER_HEIGHT
+        height = pos[i, 2] + wrist_above_tool - SHOULDER_HEIGHT
         radius = WRIST_BEFORE_TOOL + math.sqrt(max(REACH**2 - height**2, 0.01))
         x, y = pos[i, 0] - BASE_X, pos[i, 1]
         shrink = min(1.0, radius / max(math.hypot(x, y), 1e-6))
@@ -144,7 +150,7 @@ def move_target(actions: Array, tool_pos: Array, pos: Array, angles: Array, fing
             turned = kept * angles[i, axis] + ROTATION_STEP * _clip(actions[i, 5 - axis], -1.0, 1.0)
             angles[i, axis] = _clip(turned, home - bound, home + bound)
         opened = finger[i] + FINGER_STEP * _clip(actions[i, 6], -1.0, 1.0)
-        finger[i] = _clip(opened, 0.0, MAX_OPENING / 2)
+        finger[i] = _clip(opened, 0.0, opening / 2)
 
 
 # ---------------------------------------------------------------- the arm
