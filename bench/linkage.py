@@ -1,7 +1,7 @@
-"""What the Robotiq hand's whole four-bar linkage costs beside pads that slide straight: `python -m bench.linkage`.
+"""What the Robotiq hand's whole four-bar linkage costs beside sliding pads: `python -m bench.linkage`.
 
-Both hands are on the same arm over the same table, at the simulator's time step, and close on a box that hangs
-between their pads: control steps/s of the bare batch, and how far the box slips down in three seconds.
+Both hands are on the same arm over the same table, at the simulator's time step, and close on a box that
+hangs between their pads: control steps/s of the bare batch, and how far the box slips down in three seconds.
 """
 
 import argparse

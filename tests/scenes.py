@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import trimesh
 
 from video2policy import mesh as meshes
 from video2policy import pose
@@ -72,27 +73,28 @@ def primitive_scene(
     folder: Path,
     family: str = "lift",
     roles: Mapping[str, str] | None = None,
-    objects: Mapping[str, str | Solid] | None = None,
+    objects: Mapping[str, str | Solid | trimesh.Trimesh] | None = None,
     ends: Mapping[str, Sequence[Sequence[float]]] | None = None,
 ) -> Path:
     """Write a valid scene folder and return its scene.json.
 
-    `objects` name the kind ("box", "cylinder", "mug", "cup", "ball") or give a `Solid` in metres; the default
-    is one box called cube. `ends` overrides an object's first and last centre (3,), metres, which otherwise
+    `objects` name the kind ("box", "cylinder", "mug", "cup", "ball") or give a `Solid` or any mesh in metres;
+    the default is one box called cube. `ends` overrides an object's first and last centre (3,), metres, which otherwise
     follow from the family.
     """
     objects = {"cube": "box"} if objects is None else objects
     roles = dict(zip("ab", objects, strict=False)) if roles is None else dict(roles)
     solids = {name: SOLIDS[kind] if isinstance(kind, str) else kind for name, kind in objects.items()}
     files, rests = [], {}
-    for name, solid in solids.items():
+    for name, given in solids.items():
+        solid, shape = (given, given.mesh()) if isinstance(given, Solid) else (None, given)
         place = folder / "objects" / name
         place.mkdir(parents=True, exist_ok=True)
-        unit, scale = meshes.unit(solid.mesh())
+        unit, scale = meshes.unit(shape)
         grey = np.full((1, 1, 3), 150, np.uint8)
         meshes.paint(unit, grey, np.ones((1, 1), bool), np.eye(3), pose.transform(None, [0, 0, 5]))
         meshes.save(unit, place / "mesh.obj")
-        result = collide.body(solid.mesh(), solid)
+        result = collide.body(shape, solid)
         rests[name] = collide.settle(result)
         collide.write(
             name, result, rests[name], scale, place / "collision", place / "object.urdf", place / "rest.json"
@@ -120,7 +122,8 @@ def primitive_scene(
             "confidence": [1.0] * N_FRAMES,
             "world_from_camera": world_from_camera.tolist(),
         }
-        size = {"scale": float(solid.extents.max()), "size": solid.extents.tolist()}
+        extents = np.asarray(solid.extents)
+        size = {"scale": float(extents.max()), "size": extents.tolist()}
         place = folder / "objects" / name
         (place / "poses.json").write_text(json.dumps(poses))
         (place / "size.json").write_text(json.dumps(size))

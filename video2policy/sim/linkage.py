@@ -24,7 +24,7 @@ OPEN, BASE_BEHIND_TOOL = 0.0425, 0.1525
 
 
 def angles(opening: float) -> tuple[float, float, float, Array]:
-    """Of one finger: driver, coupler, spring link in radians from open, and how far the follower moved (y, z).
+    """One finger's driver, coupler, spring link (radians from open), and the follower's way (y, z) in metres.
 
     `opening` in metres from the middle, 0 to .0425.
     """
