@@ -1,10 +1,10 @@
 """Does the hand hold everyday objects? `python -m bench.grasp`
 
-Every kind of video2policy.rendered.shapes at its real size, as perception's last step leaves it (convex pieces,
-hull, mass): the tool comes down around it, squeezes, lifts it 15 cm, turns half a radian, shakes it 6 cm to
-either side and holds it for three seconds. Printed are the share of simulations in which both fingers still
-touch it and it hangs in the air, and how far its centre moved in the tool's frame after the squeeze. What is
-wider than the hand opens is named instead.
+Every kind of video2policy.rendered.shapes at its real size, as perception's last step leaves it (convex
+pieces, hull, mass): the tool comes down around it, squeezes, lifts it 15 cm, turns half a radian, shakes it
+6 cm to either side and holds it for three seconds. Printed are the share of simulations in which both fingers
+still touch it and it hangs in the air, and how far its centre moved in the tool's frame after the squeeze.
+What is wider than the hand opens is named instead.
 """
 
 import argparse
@@ -116,7 +116,9 @@ def report(scenes: dict[str, Path], robot_name: str, n_envs: int) -> None:
     """Print one robot's table, then what does not fit and the worst of what does."""
     hand = mjcf.known_robot(robot_name)
     rows, wide = {}, {}
-    print(f"\n{robot_name}\n\n| object | width, mm | mass, g | pieces | held | slip, mm |\n" + "|---" * 6 + "|")
+    print(
+        f"\n{robot_name}\n\n| object | width, mm | mass, g | pieces | held | slip, mm |\n" + "|---" * 6 + "|"
+    )
     for kind, path in scenes.items():
         scene = Scene.load(path)
         shape = mjcf.load_shape(scene.objects[0], path.parent)

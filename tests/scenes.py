@@ -79,8 +79,8 @@ def primitive_scene(
     """Write a valid scene folder and return its scene.json.
 
     `objects` name the kind ("box", "cylinder", "mug", "cup", "ball") or give a `Solid` or any mesh in metres;
-    the default is one box called cube. `ends` overrides an object's first and last centre (3,), metres, which otherwise
-    follow from the family.
+    the default is one box called cube. `ends` overrides an object's first and last centre (3,), metres, which
+    otherwise follow from the family.
     """
     objects = {"cube": "box"} if objects is None else objects
     roles = dict(zip("ab", objects, strict=False)) if roles is None else dict(roles)

@@ -23,6 +23,7 @@ from video2policy.evaluate.rollout import Shot, choose, write_rollout
 from video2policy.guard.process import run_worker
 from video2policy.scene import Scene
 from video2policy.sim.mujoco import MujocoSim
+from video2policy.sim.randomise import Randomisation
 
 Images = npt.NDArray[np.uint8]
 
@@ -37,6 +38,7 @@ class Rollouts:
 
     Attributes:
         scene: scene.json. task: task.py. robot: one of `hands.ROBOTS`. horizon: control steps an episode.
+        randomise: the config's `simulation.randomise`, a preset or entries (`sim.randomise`).
         threads: of the simulator; results do not depend on it. timeout: seconds, ends a worker that hangs.
     """
 
@@ -45,6 +47,7 @@ class Rollouts:
     robot: str = "panda"
     horizon: int = 100
     fit_gripper: bool = True
+    randomise: str | Mapping[str, Any] = "none"
     threads: int = 1
     timeout: float = 3600.0
 
@@ -59,6 +62,7 @@ class Rollouts:
             robot=str(simulation["robot"]),
             horizon=int(simulation["horizon"]),
             fit_gripper=bool(simulation["fit_gripper"]),
+            randomise=simulation.get("randomise", "none"),
             timeout=timeout,
         )
 
@@ -84,6 +88,7 @@ class Rollouts:
             "robot": self.robot,
             "horizon": self.horizon,
             "fit_gripper": self.fit_gripper,
+            "randomise": self.randomise,
             "threads": self.threads,
             "episodes": episodes,
             "seed": seed,
@@ -102,7 +107,12 @@ class Rollouts:
     def simulator(self) -> MujocoSim:
         """One simulation of the scene, to draw recorded configurations with."""
         return MujocoSim(
-            Scene.load(self.scene), self.scene.parent, 1, self.robot, fit_gripper=self.fit_gripper
+            Scene.load(self.scene),
+            self.scene.parent,
+            1,
+            self.robot,
+            fit_gripper=self.fit_gripper,
+            randomise=Randomisation.of(self.randomise),
         )
 
     def scale(self) -> float:
@@ -117,6 +127,8 @@ def film(
     sim: MujocoSim, recording: Recording, episode: int, camera: str, width: int, height: int
 ) -> Iterator[Images]:
     """The episode's frames (height, width, 3), drawn from its configurations without any generated code."""
+    if recording.draws:
+        sim.randomise(np.zeros(1, np.int32), recording.drawn(episode))
     for configuration in recording.configuration[:, episode]:
         sim.show(0, configuration)
         yield np.asarray(sim.render(0, camera, width, height), np.uint8)
@@ -211,5 +223,6 @@ def describe(
         "horizon": rollouts.horizon,
         "sim_scale": round(rollouts.scale(), 4),
         "training_seeds": training_seeds,
+        **({} if rollouts.randomise == "none" else {"randomise": rollouts.randomise}),
         **measured,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 
-STATE_PREFIX = "states/"
+STATE_PREFIX, DRAW_PREFIX = "states/", "draws/"
 
 
 class RecordingError(ValueError):
@@ -30,6 +30,7 @@ class Recording:
         generated: (T, N) bool, the generated task's own success after action t.
         valid: (T + 1, N) bool, false from the row in which an episode's physics diverged.
         configuration: (T, N, nq) the simulator's generalised positions before action t, for drawing.
+        draws: what was randomised in each episode, (N, ...) by name (`sim.randomise`); empty without.
     """
 
     states: dict[str, Floats]
@@ -37,10 +38,15 @@ class Recording:
     generated: Bools
     valid: Bools
     configuration: npt.NDArray[np.float64]
+    draws: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
 
     @property
     def episodes(self) -> int:
         return self.actions.shape[1]
+
+    def drawn(self, episode: int) -> dict[str, npt.NDArray[np.float64]]:
+        """What was randomised in one episode, leading dimension 1."""
+        return {name: values[[episode]] for name, values in self.draws.items()}
 
     def trajectory(self) -> dict[str, npt.NDArray[Any]]:
         """What the judges read."""
@@ -52,6 +58,7 @@ class Recording:
 
     def save(self, path: Path) -> None:
         arrays: dict[str, Any] = {STATE_PREFIX + name: value for name, value in self.states.items()}
+        arrays |= {DRAW_PREFIX + name: value for name, value in self.draws.items()}
         fields = ("actions", "generated", "valid", "configuration")
         arrays |= {name: getattr(self, name) for name in fields}
         with path.open("wb") as file:
@@ -78,6 +85,11 @@ class Recording:
                 np.asarray(arrays["generated"], bool),
                 np.asarray(arrays["valid"], bool),
                 np.asarray(arrays["configuration"], np.float64),
+                {
+                    name.removeprefix(DRAW_PREFIX): np.asarray(value, np.float64)
+                    for name, value in arrays.items()
+                    if name.startswith(DRAW_PREFIX)
+                },
             )
         except (KeyError, OSError, ValueError) as error:
             raise RecordingError(f"{path.name} is no recording: {error}") from error
@@ -87,6 +99,10 @@ class Recording:
             "valid": recording.valid.shape == (steps + 1, episodes),
             "configuration": recording.configuration.shape[:2] == (steps, episodes),
         } | {name: value.shape[:2] == (steps + 1, episodes) for name, value in states.items()}
+        shapes |= {
+            name: value.shape[:1] == (episodes,) and bool(np.isfinite(value).all())
+            for name, value in recording.draws.items()
+        }
         wrong = [name for name, fits in shapes.items() if not fits]
         if wrong:
             raise RecordingError(f"{path.name} is no recording: the shape of {', '.join(wrong)} does not fit")
@@ -106,4 +122,5 @@ def join(parts: Sequence[Recording]) -> Recording:
         together([part.generated for part in parts]),
         together([part.valid for part in parts]),
         together([part.configuration for part in parts]),
+        {name: np.concatenate([part.draws[name] for part in parts]) for name in parts[0].draws},
     )

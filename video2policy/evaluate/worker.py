@@ -4,7 +4,7 @@ Generated task code (reset, observation) runs here and nowhere else in an evalua
 simulator's own states, copied before that code sees them; the judge reads them in another process.
 
 The specification, spec.json: scene, task, policy (paths), episodes, seed, robot, horizon, fit_gripper,
-threads, action_noise. It leaves recording.npz.
+randomise, threads, action_noise. It leaves recording.npz.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from video2policy.guard.load import load_task
 from video2policy.scene import Scene
 from video2policy.sim.environment import Environment
 from video2policy.sim.mujoco import MujocoSim
+from video2policy.sim.randomise import Randomisation
 from video2policy.train.policy import load_policy
 
 BATCH = 128
@@ -60,6 +61,7 @@ def _environment(spec: Mapping[str, Any], episodes: int, seed: int) -> Environme
         seed=seed,
         horizon=int(spec["horizon"]),
         fit_gripper=bool(spec["fit_gripper"]),
+        randomise=Randomisation.of(spec.get("randomise", "none")),
     )
     task = load_task(Path(spec["task"]))(sim, str(scene.parent))
     return Environment(sim, task, record=True)
@@ -79,6 +81,7 @@ def roll_out(
     assert isinstance(sim, MujocoSim)
     observation = environment.reset()
     act = make_policy(sim)
+    draws = sim.draws()
     rows = [sim.states()]
     valid = [np.ones(sim.n_envs, bool)]
     actions, generated, configuration = [], [], []
@@ -101,6 +104,7 @@ def roll_out(
         generated=np.stack(generated),
         valid=np.stack(valid),
         configuration=np.stack(configuration),
+        draws=draws,
     )
 
 

@@ -3,6 +3,7 @@
 Bit-identical at any number of threads. One control step is five physics steps (20 Hz).
 """
 
+import copy
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from video2policy.scene import Scene
 from video2policy.sim import linkage, states
 from video2policy.sim import robot as arms
 from video2policy.sim.base import CAMERAS, Kind, States
+from video2policy.sim.randomise import PRESETS, Draws, Randomisation
+from video2policy.sim.variation import Variation
 from video2policy.task import Poses
 
 Array = NDArray[np.float64]
@@ -56,6 +59,7 @@ class MujocoSim:
         seed: int = 0,
         horizon: int = 100,
         fit_gripper: bool = True,
+        randomise: Randomisation = PRESETS["none"],
     ) -> None:
         self.scene = scene
         self.hand = mjcf.known_robot(robot)
@@ -73,9 +77,18 @@ class MujocoSim:
         self._rng = np.random.default_rng(seed)
         self._pool = np.zeros((0, len(self._shapes), 7), dtype=np.float32)
 
-        model = mjcf.build(scene, scene_root, robot, self.scale, self._shapes).compile()
+        spec = mjcf.build(scene, scene_root, robot, self.scale, self._shapes)
+        self._variation: Variation | None = None
+        if randomise != PRESETS["none"]:
+            widths = [shape.grasp_width for shape in self._shapes if shape.name in grasped]
+            largest = self.hand.graspable / max(widths, default=1e-9)
+            self._variation = Variation(randomise, scene, scene_root, self.scale, largest, seed)
+            self._variation.add_assets(spec)
+        model = spec.compile()
         self.model = model
         self._batch = Batch(model, n_envs, threads)
+        if self._variation:
+            self._variation.attach(model, self._batch)
         self._batch.reset()
         self._qpos, self._qvel = self._batch.bind("qpos"), self._batch.bind("qvel")
         self._ctrl = self._batch.bind("ctrl")
@@ -105,6 +118,9 @@ class MujocoSim:
 
         self._all = np.arange(n_envs, dtype=np.int32)
         self.elapsed = np.zeros(n_envs, dtype=np.int64)
+        self._episodes = np.full(n_envs, -1)
+        self._growth = np.ones(n_envs)
+        self._draws: Draws = {}
         self.failed = np.zeros(n_envs, dtype=bool)
         self._diverged = self._batch.warning[:, int(mujoco.mjtWarning.mjWARN_BADQPOS) :, 1]
         self._diverged_before = self._diverged.copy()
@@ -119,6 +135,8 @@ class MujocoSim:
         self._jacobians = np.zeros((n_envs, 6, self._n_arm))
         self._memory = states.Memory.empty(n_envs, count)
         self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
+        self._drawn = copy.copy(model) if self._variation else model
+        """The model that images are drawn with; with randomisation, that of the environment drawn last."""
 
     # ---------------------------------------------------------------- reset
 
@@ -140,7 +158,8 @@ class MujocoSim:
         order = np.argsort([-shape.radius for shape in self._shapes])  # the largest first
         for rank, index in enumerate(order):
             shape, others = self._shapes[index], order[:rank]
-            distance = np.array([shape.radius + self._shapes[i].radius + 0.01 for i in others])
+            largest = self._variation.largest if self._variation else 1.0
+            distance = np.array([largest * (shape.radius + self._shapes[i].radius) + 0.01 for i in others])
             room = np.array(mjcf.TABLE) - shape.radius
             open_ids = np.arange(k)
             for attempt in range(400):
@@ -164,6 +183,10 @@ class MujocoSim:
         if len(ids) == 0:
             return
         wanted = self._checked(ids, poses)
+        if self._variation:
+            self._episodes[ids] += 1
+            self.randomise(ids, self._variation.draw(ids.tolist(), self._episodes[ids].tolist()))
+            wanted[:, :, 2] *= self._growth[ids, None]
         self._batch.reset(ids=ids, stage=0)
         self._qvel[ids] = 0
         self._set_objects(ids, wanted)
@@ -182,6 +205,28 @@ class MujocoSim:
         self._target_angles[ids] = [arms.HOME_YAW, 0, 0]
         states.begin(ids, self._joints, self._memory)
         self._write(ids)
+
+    def draws(self) -> Draws:
+        """What is randomised in each environment's running episode, (n_envs, ...); empty where nothing is."""
+        return {name: values.copy() for name, values in self._draws.items()}
+
+    def randomise(self, env_ids: NDArray[np.int32], draws: Draws) -> None:
+        """Give environments (k,) the size, mass, friction, looks and delay of `draws`, leading dimension k.
+
+        `reset` does so by itself; this repeats draws that were recorded. Raises ValueError where the
+        simulator was made without randomisation.
+        """
+        if self._variation is None:
+            raise ValueError("this simulator was made without randomisation: it has no draws to repeat")
+        ids = np.asarray(env_ids, dtype=np.int32)
+        for name, values in draws.items():
+            if name not in self._draws:
+                self._draws[name] = np.zeros((self.n_envs, *values.shape[1:]))
+            self._draws[name][ids] = values
+        self._variation.apply(ids, draws)
+        self._growth[ids] = draws["size"]
+        nominal = np.array([self.object_sizes[name] for name in self.object_names])
+        self._buffer.objects.size[ids] = nominal * draws["size"][:, None, None]
 
     def _checked(self, ids: NDArray, poses: Poses) -> Array:
         """Poses as one array (k, objects, 7) with unit quaternions."""
@@ -208,7 +253,9 @@ class MujocoSim:
 
     def _go_home(self, ids: NDArray) -> None:
         """The tool at rest above the highest object, pointing down, with a little noise."""
-        heights = self._qpos[ids][:, self._n_arm + 4 :: 7] + np.maximum(self._tops, self._floor_heights)
+        heights = self._qpos[ids][:, self._n_arm + 4 :: 7] + self._growth[ids, None] * np.maximum(
+            self._tops, self._floor_heights
+        )
         tool = np.zeros((len(ids), 3))
         tool[:, 0], tool[:, 2] = HOME_X, np.maximum(LOWEST_HOME, heights.max(1) + CLEARANCE)
         tool += self._rng.uniform(-HOME_NOISE, HOME_NOISE, tool.shape)
@@ -234,7 +281,7 @@ class MujocoSim:
         """Raise objects out of each other, then let what does not stand on the table settle."""
         first = self._n_arm + 2
         heights = self._qpos[ids][:, first + 2 :: 7]
-        moved = np.abs(heights - self._floor_heights).max(1) > 0.002
+        moved = np.abs(heights - self._growth[ids, None] * self._floor_heights).max(1) > 0.002
         both_ways = itertools.permutations(range(len(self._shapes)), 2)
         # The sensor of a with b is that of b with a: once is enough.
         columns = {
@@ -272,6 +319,8 @@ class MujocoSim:
         """Advance all environments by one control step; actions (n_envs, 7), clipped to [-1, 1]."""
         tool = self._tool
         wanted = np.asarray(actions.detach(), dtype=float)
+        if self._variation:
+            wanted, earlier = self._variation.disturb(wanted), self._ctrl.copy()
         arms.move_target(
             wanted,
             tool.pos,
@@ -296,7 +345,10 @@ class MujocoSim:
             self._ctrl[:, :3], self._ctrl[:, 3:6] = tool.target, self._target_angles
         self._ctrl[:, self._n_arm :] = tool.finger[:, None]
         before = tool.pos.copy()
-        self._batch.step(nstep=SUBSTEPS)
+        if self._variation:
+            self._variation.step(earlier, self._draws["delay"], SUBSTEPS)
+        else:
+            self._batch.step(nstep=SUBSTEPS)
         self.elapsed += 1
         self._locate_tool(self._all, mjcf.TIMESTEP)
         np.divide(tool.pos - before, self.control_step, out=tool.velocity)
@@ -366,14 +418,17 @@ class MujocoSim:
         if camera not in CAMERAS:
             raise ValueError(f"no camera {camera!r}; there are {', '.join(CAMERAS)}")
         if (width, height) not in self._renderers:
-            self._renderers[width, height] = mujoco.Renderer(self.model, height, width)
+            self._renderers[width, height] = mujoco.Renderer(self._drawn, height, width)
             # A shadow map costs fifty images' time where a processor draws.
             self._renderers[width, height].scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
         renderer = self._renderers[width, height]
         data = self._batch.get_data(env_id)
-        mujoco.mj_forward(self.model, data)
+        if self._variation and self._draws:
+            self._batch.get_model(env_id, self._drawn)
+            self._variation.dress(self._drawn, {k: v[[env_id]] for k, v in self._draws.items()})
+        mujoco.mj_forward(self._drawn, data)
         if self.hand.hand == "robotiq":
-            linkage.draw(self.model, data)
+            linkage.draw(self._drawn, data)
         prefix = mjcf.GRIPPER if camera == "wrist" else ""
         renderer.update_scene(data, camera=prefix + camera)
         if kind == "rgb":

@@ -45,6 +45,7 @@ class Job:
             "task": str(self.task.resolve()),
             "reward": str(self.reward.resolve()),
             **{k: self.simulation[k] for k in ("robot", "environments", "horizon", "fit_gripper")},
+            "randomise": self.simulation.get("randomise", "none"),
             "threads": self.training["threads"],
             "seed": seed,
             "success_weight": self.training["success_weight"],

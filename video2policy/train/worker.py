@@ -1,9 +1,9 @@
 """Trains one policy on generated task and reward code; started by `guard.process.run_worker`.
 
-The specification, spec.json: scene, task, reward (paths), robot, environments, horizon, fit_gripper, threads,
-seed, success_weight, training (fields of `ppo.Training`), parent (a policy to go on from, or null). It leaves
-policy.safetensors, log.csv, rl-games' TensorBoard logs and result.json, which is search.json: measured by the
-generated success alone.
+The specification, spec.json: scene, task, reward (paths), robot, environments, horizon, fit_gripper,
+randomise, threads, seed, success_weight, training (fields of `ppo.Training`), parent (a policy to go on from,
+or null). It leaves policy.safetensors, log.csv, rl-games' TensorBoard logs and result.json, which is
+search.json: measured by the generated success alone.
 """
 
 import csv
@@ -20,6 +20,7 @@ from video2policy.guard.load import load_task
 from video2policy.scene import Scene
 from video2policy.sim.environment import Environment
 from video2policy.sim.mujoco import MujocoSim
+from video2policy.sim.randomise import Randomisation
 from video2policy.train.policy import load_policy, save_policy
 from video2policy.train.ppo import Training, train
 
@@ -39,6 +40,7 @@ def main(spec: Mapping[str, Any]) -> None:
         seed=int(spec["seed"]),
         horizon=int(spec["horizon"]),
         fit_gripper=bool(spec["fit_gripper"]),
+        randomise=Randomisation.of(spec.get("randomise", "none")),
     )
     task = load_task(Path(spec["task"]), Path(spec["reward"]))(sim, str(scene.parent))
     environment = Environment(sim, task, float(spec["success_weight"]))
