@@ -68,17 +68,30 @@ def drive(sim: MujocoSim, to: Array, yaw: Array, gripper: float, steps: int) -> 
         sim.step(action)
 
 
+def target(shape: mjcf.Shape, pos: Array, quat: Array) -> tuple[Array, Array]:
+    """Where the tool closes, (n, 3), and its yaw (n,), on an object at `pos` (n, 3), `quat` (n, 4) wxyz.
+
+    Across the narrowest width seen from above, in the middle of the object there, as deep as palm and table
+    allow: what bulges is narrower further up.
+    """
+    turned = 2 * np.arctan2(quat[:, 3], quat[:, 0]).astype(float)
+    seen = shape.hull.vertices[:, :2]
+    axes = np.array([[np.cos(a), np.sin(a)] for a in (shape.grasp_yaw, shape.grasp_yaw + np.pi / 2)])
+    spans = seen @ axes.T
+    x, y = (spans.max(0) + spans.min(0)) / 2 @ axes
+    place = pos.astype(float)
+    place[:, 0] += np.cos(turned) * x - np.sin(turned) * y
+    place[:, 1] += np.sin(turned) * x + np.cos(turned) * y
+    place[:, 2] = np.maximum(pos[:, 2] + shape.top - FINGER_BELOW_TOP, robot.LOW[2])
+    return place, (turned + shape.grasp_yaw - np.pi / 2) % np.pi
+
+
 def grasp(sim: MujocoSim, name: str = "object") -> Held:
     """Carry out the test with the fingers across the object's narrowest width."""
     ids = torch.arange(sim.n_envs)
     sim.reset(ids, sim.sample_object_poses(ids))
-    shape = sim._shapes[0]
     states = sim.states()
-    quat = states[f"{name}_quat"].numpy().astype(float)
-    across = 2 * np.arctan2(quat[:, 3], quat[:, 0]) + shape.grasp_yaw
-    yaw = (across - np.pi / 2) % np.pi
-    place = states[f"{name}_pos"].numpy() + [0, 0, max(0.0, shape.top - FINGER_BELOW_TOP)]
-    place[:, 2] = np.maximum(place[:, 2], robot.LOW[2])
+    place, yaw = target(sim._shapes[0], states[f"{name}_pos"].numpy(), states[f"{name}_quat"].numpy())
     drive(sim, place + [0, 0, 0.1], yaw, 1, 40)
     drive(sim, place, yaw, 1, 20)
     drive(sim, place, yaw, -1, 12)

@@ -1,5 +1,6 @@
 """Scenes as MJCF: shapes, scale, the two collision layers, errors in one sentence."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,6 +119,45 @@ def test_errors_name_the_object_or_the_choices(make: Make) -> None:
     scene, root = make(cube="box")
     with pytest.raises(mjcf.SceneError, match="'ur5'; there are panda, floating, panda_robotiq"):
         mjcf.build(scene, root, "ur5")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.replace("f ", "# ", 1), "'cube': piece_00.obj is not watertight"),
+        (
+            lambda text: text.replace("v ", "v nan ", 1),
+            "'cube': piece_00.obj has a number that is not finite",
+        ),
+        (lambda text: "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n", "'cube': piece_00.obj is not a solid"),
+    ],
+)
+def test_broken_collision_meshes_name_the_object(make: Make, change: Callable, message: str) -> None:
+    scene, root = make(cube="box")
+    path = root / scene.objects[0].collision[0]
+    path.write_text(change(path.read_text()))
+    with pytest.raises(mjcf.SceneError, match=message):
+        mjcf.load_shape(scene.objects[0], root)
+
+
+def test_mass_of_zero_names_the_object(make: Make) -> None:
+    scene, root = make(cube="box")
+    weightless = dataclasses.replace(scene.objects[0], mass=0.0)
+    with pytest.raises(mjcf.SceneError, match=r"'cube': its mass is 0\.0 kg"):
+        mjcf.load_shape(weightless, root)
+
+
+def test_what_stands_on_corners_of_almost_one_height_is_level(make: Make) -> None:
+    scene, root = make(cube="box")
+    path = root / scene.objects[0].hull
+    lines = path.read_text().splitlines()
+    rows = [i for i, line in enumerate(lines) if line.startswith("v ")]
+    lowest = min(rows, key=lambda i: float(lines[i].split()[3]))
+    x, y, z = map(float, lines[lowest].split()[1:4])
+    lines[lowest] = f"v {x} {y} {z - 1e-4}"
+    path.write_text("\n".join(lines) + "\n")
+    bottom = mjcf.load_shape(scene.objects[0], root).hull.vertices[:, 2]
+    assert (bottom[bottom < bottom.min() + 1e-3] == bottom.min()).sum() == 4
 
 
 def test_urdf_without_mass_is_refused(tmp_path: Path) -> None:

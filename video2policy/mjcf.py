@@ -10,7 +10,7 @@ import math
 import xml.etree.ElementTree as ET
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import mujoco
@@ -40,6 +40,9 @@ HULL_TABLE, GRIPPER_PIECE, GRIPPER_TABLE, PIECE_PIECE = 1, 2, 4, 8
 
 ROUND, SQUARE = 1.06, 1.12
 """Ratio of widths seen from above below which a grasp at any yaw, or a quarter turn on, is as good."""
+
+LEVEL = 3e-4
+"""Metres within which the corners that an object stands on count as equally high."""
 
 YAWS = np.linspace(0, np.pi, 60, endpoint=False)
 
@@ -73,6 +76,8 @@ GRASPED_ROLES = {
 GRIPPER = "gripper/"
 """Prefix of everything that belongs to the hand; its bodies are hand, left_finger, right_finger."""
 COLLISION_GROUP = 3
+DRAWN_GRID = 0.003
+"""Metres; detail of a hand's drawn meshes."""
 BACKGROUND = (0.86, 0.88, 0.9)
 
 
@@ -158,8 +163,14 @@ def load_shape(item: SceneObject, root: Path, scale: float = 1.0) -> Shape:
 
     def read(path: str) -> trimesh.Trimesh:
         mesh = trimesh.load_mesh(root / path, process=False)
-        if len(mesh.vertices) < 4 or not np.isfinite(mesh.vertices).all():
+        if not np.isfinite(mesh.vertices).all():
+            raise SceneError(f"object {item.name!r}: {Path(path).name} has a number that is not finite")
+        if len(mesh.vertices) < 4:
             raise SceneError(f"object {item.name!r}: {Path(path).name} is not a solid")
+        closed = mesh.copy()
+        closed.merge_vertices()
+        if not (closed.is_watertight and closed.volume > 0):
+            raise SceneError(f"object {item.name!r}: {Path(path).name} is not watertight")
         return mesh.apply_scale(scale).apply_transform(turn)
 
     mass, com, inertia = read_inertial(root / item.urdf)
@@ -168,15 +179,29 @@ def load_shape(item: SceneObject, root: Path, scale: float = 1.0) -> Shape:
     share = item.mass / mass
     shape = Shape(
         name=item.name,
-        hull=read(item.hull).convex_hull,
+        hull=_levelled(read(item.hull).convex_hull),
         pieces=tuple(read(path) for path in item.collision),
         mass=item.mass * scale**3,
         com=rest @ com * scale,
         inertia=rest @ inertia @ rest.T * share * scale**5,
     )
+    if not (np.isfinite(shape.inertia).all() and np.linalg.eigvalsh(shape.inertia).min() > 0):
+        raise SceneError(f"object {item.name!r}: its inertia is not positive")
     if shape.size[:2].max() > 2 * min(TABLE):
         raise SceneError(f"object {item.name!r} is larger than the table: {shape.size.round(2).tolist()} m")
     return shape
+
+
+def _levelled(hull: trimesh.Trimesh) -> trimesh.Trimesh:
+    """The hull with what lies within `LEVEL` of its lowest point brought down to it.
+
+    What stands on corners of slightly different height is held by the few lowest of them, in turn: it rocks
+    and walks about for ever.
+    """
+    vertices = np.array(hull.vertices)
+    lowest = vertices[:, 2].min()
+    vertices[vertices[:, 2] < lowest + LEVEL, 2] = lowest
+    return trimesh.convex.convex_hull(vertices)
 
 
 def read_inertial(urdf: Path) -> tuple[float, Array, Array]:
@@ -267,6 +292,8 @@ def _robot(robot: str) -> mujoco.MjSpec:
     hand = mujoco.MjSpec.from_file(str(folder / f"{files.hand}.xml"))
     if spec.meshes or hand.meshes:
         spec.meshdir = hand.meshdir = str(_meshes())
+    for mesh in hand.meshes:
+        _coarsen(mesh, _meshes())
     frame = next(frame for frame in spec.frames if frame.name == "flange")
     if files.arm == "panda":  # the frame is the tool's, as deep as the hand is long
         frame.pos = [0, 0, files.wrist_above_tool]
@@ -275,6 +302,25 @@ def _robot(robot: str) -> mujoco.MjSpec:
         if geom.contype:  # the rest is drawn only
             geom.contype, geom.conaffinity = GRIPPER_PIECE, GRIPPER_TABLE
     return spec
+
+
+def _coarsen(mesh: mujoco.MjsMesh, folder: Path) -> None:
+    """Merge the vertices of a drawn mesh that share a cell of `DRAWN_GRID`: fine ones are slow to draw."""
+    vertices, faces = _coarse(folder / mesh.file, float(mesh.scale[0]))
+    mesh.file, mesh.scale = "", [1, 1, 1]
+    mesh.uservert, mesh.userface = vertices.ravel(), faces.ravel()
+
+
+@cache
+def _coarse(path: Path, scale: float) -> tuple[Array, NDArray[np.int64]]:
+    """Vertices (v, 3) in metres and faces (f, 3)."""
+    fine = trimesh.load_mesh(path)
+    vertices = np.asarray(fine.vertices) * scale
+    cells = np.rint(vertices / DRAWN_GRID)
+    _, first, merged = np.unique(cells, axis=0, return_index=True, return_inverse=True)
+    faces = merged.reshape(-1)[fine.faces]
+    solid = (np.diff(np.sort(faces, axis=1), axis=1) > 0).all(axis=1)
+    return vertices[first], faces[solid]
 
 
 def _meshes() -> Path:

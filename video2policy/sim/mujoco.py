@@ -68,9 +68,15 @@ class MujocoSim:
         self.control_step = SUBSTEPS * mjcf.TIMESTEP
         self.device = torch.device("cpu")
         self.object_names: Sequence[str] = tuple(scene.names)
-        grasped = mjcf.grasped_objects(scene) if fit_gripper else []
+        self._grasped = mjcf.grasped_objects(scene)
+        grasped = self._grasped if fit_gripper else []
         self.scale = mjcf.gripper_scale(scene, scene_root, grasped, robot)
         self._shapes = [mjcf.load_shape(item, scene_root, self.scale) for item in scene.objects]
+        for shape in self._shapes:
+            if shape.size[2] + CLEARANCE > arms.HIGH[2]:
+                raise mjcf.SceneError(
+                    f"object {shape.name!r} is {shape.size[2]:.2f} m tall: the arm does not reach above it"
+                )
         self.object_sizes: Mapping[str, Sequence[float]] = {
             shape.name: tuple(map(float, shape.size)) for shape in self._shapes
         }
@@ -137,6 +143,7 @@ class MujocoSim:
         self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
         self._drawn = copy.copy(model) if self._variation else model
         """The model that images are drawn with; with randomisation, that of the environment drawn last."""
+        self._view = mujoco.MjData(model)
 
     # ---------------------------------------------------------------- reset
 
@@ -242,9 +249,14 @@ class MujocoSim:
                 raise mjcf.SceneError(f"the reset puts {name!r} at a pose that is not finite")
             if (np.abs(pose[:, :2]) > mjcf.TABLE).any() or (pose[:, 2] < 0).any():
                 raise mjcf.SceneError(f"the reset puts {name!r} off the table")
+            if (np.linalg.norm(pose[:, 3:], axis=1) < 1e-6).any():
+                raise mjcf.SceneError(f"the reset gives {name!r} a quaternion of length zero")
+            beyond = np.abs(pose[:, :2]) - self._shapes[index].radius
+            if name in self._grasped and (beyond > arms.HIGH[:2]).any():
+                raise mjcf.SceneError(
+                    f"the reset puts {name!r}, which must be grasped, out of the arm's reach"
+                )
         length = np.linalg.norm(wanted[:, :, 3:], axis=2, keepdims=True)
-        if (length < 1e-6).any():
-            raise mjcf.SceneError("the reset gives a quaternion of length zero")
         wanted[:, :, 3:] /= length
         return wanted
 
@@ -415,22 +427,38 @@ class MujocoSim:
 
     def render(self, env_id: int, camera: str, width: int, height: int, kind: Kind = "rgb") -> NDArray:
         """One image of one environment; see `Simulator.render`. Raises ValueError for unknown names."""
+        return self.images(env_id, camera, width, height, (kind,))[0]
+
+    def images(
+        self, env_id: int, camera: str, width: int, height: int, kinds: Sequence[Kind]
+    ) -> list[NDArray]:
+        """Several kinds of image of the same view, which cost less together; as `render`."""
         if camera not in CAMERAS:
             raise ValueError(f"no camera {camera!r}; there are {', '.join(CAMERAS)}")
+        unknown = [kind for kind in kinds if kind not in ("rgb", "depth", "segmentation")]
+        if unknown:
+            raise ValueError(f"no image kind {unknown[0]!r}; there are rgb, depth, segmentation")
         if (width, height) not in self._renderers:
             self._renderers[width, height] = mujoco.Renderer(self._drawn, height, width)
             # A shadow map costs fifty images' time where a processor draws.
             self._renderers[width, height].scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
         renderer = self._renderers[width, height]
-        data = self._batch.get_data(env_id)
+        model, data = self._drawn, self._view
+        self._batch.get_data(env_id, data)
         if self._variation and self._draws:
-            self._batch.get_model(env_id, self._drawn)
-            self._variation.dress(self._drawn, {k: v[[env_id]] for k, v in self._draws.items()})
-        mujoco.mj_forward(self._drawn, data)
+            self._batch.get_model(env_id, model)
+            self._variation.dress(model, {k: v[[env_id]] for k, v in self._draws.items()})
+        mujoco.mj_kinematics(model, data)
+        mujoco.mj_comPos(model, data)
+        mujoco.mj_camlight(model, data)
         if self.hand.hand == "robotiq":
-            linkage.draw(self._drawn, data)
+            linkage.draw(model, data)
         prefix = mjcf.GRIPPER if camera == "wrist" else ""
         renderer.update_scene(data, camera=prefix + camera)
+        return [self._image(renderer, kind) for kind in kinds]
+
+    def _image(self, renderer: mujoco.Renderer, kind: Kind) -> NDArray:
+        """The renderer's scene as one kind of image."""
         if kind == "rgb":
             return renderer.render().copy()
         if kind == "depth":
@@ -438,8 +466,6 @@ class MujocoSim:
             image = renderer.render().astype(np.float32)
             renderer.disable_depth_rendering()
             return image
-        if kind != "segmentation":
-            raise ValueError(f"no image kind {kind!r}; there are rgb, depth, segmentation")
         renderer.enable_segmentation_rendering()
         geoms = renderer.render()[..., 0]
         renderer.disable_segmentation_rendering()

@@ -37,7 +37,9 @@ FINGER_STEP = 0.01
 """Metres per finger and control step."""
 LEAD = 0.03
 """Metres by which the target may run ahead of the tool, per axis: bounds the force on what it touches."""
-LOW, HIGH = (-0.22, -0.28, 0.012), (0.22, 0.28, 0.45)
+LOW, HIGH = (-0.22, -0.28, 0.008), (0.22, 0.28, 0.45)
+"""Of the target. The finger tips are 6 mm below it: lower, they would rub on the table; higher, they close
+above the middle of a pen."""
 MAX_YAW, MAX_TILT = 2.0, 0.25
 """Radians to either side of the start."""
 TILT_KEPT = 0.75
