@@ -1,8 +1,8 @@
 """Is the physics sound? `python -m bench.physics`
 
 Three checks over several scenes. Rest: every environment's objects, left alone for ten seconds, must not
-drift (1 mm, 0.01 rad). Energy: without any action the mechanical energy of a free-standing object that was thrown
-onto the table must not grow. Random: a policy of uniform actions must not make anything explode.
+drift (1 mm, 0.01 rad). Energy: without any action the mechanical energy of a free-standing object that was
+thrown onto the table must not grow. Random: a policy of uniform actions must not make anything explode.
 """
 
 import argparse
