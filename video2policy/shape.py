@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from video2policy import pose
 from video2policy.families import held_roles
+from video2policy.hands import ROBOTS, Robot
 from video2policy.scene import Scene, SceneObject
 
 Array = NDArray[np.float64]
@@ -22,13 +23,11 @@ Array = NDArray[np.float64]
 TABLE = (0.4, 0.5)
 """Half extents of the table top in metres; its height is 0."""
 
-MAX_GRASP_WIDTH = 0.07
-"""The gripper opens to 8 cm; 7 cm leave room to come down around an object."""
-FITTED_WIDTH = 0.055
-"""Grasp width to which `gripper_scale` brings an object that is too wide."""
-
 ROUND, SQUARE = 1.06, 1.12
 """Ratio of widths seen from above below which a grasp at any yaw, or a quarter turn on, is as good."""
+
+LEVEL = 3e-4
+"""Metres within which the corners that an object stands on count as equally high."""
 
 YAWS = np.linspace(0, np.pi, 60, endpoint=False)
 
@@ -121,8 +120,14 @@ def load_shape(item: SceneObject, root: Path, scale: float = 1.0) -> Shape:
 
     def read(path: str) -> trimesh.Trimesh:
         mesh = trimesh.load_mesh(root / path, process=False)
-        if len(mesh.vertices) < 4 or not np.isfinite(mesh.vertices).all():
+        if not np.isfinite(mesh.vertices).all():
+            raise SceneError(f"object {item.name!r}: {Path(path).name} has a number that is not finite")
+        if len(mesh.vertices) < 4:
             raise SceneError(f"object {item.name!r}: {Path(path).name} is not a solid")
+        closed = mesh.copy()
+        closed.merge_vertices()
+        if not (closed.is_watertight and closed.volume > 0):
+            raise SceneError(f"object {item.name!r}: {Path(path).name} is not watertight")
         return mesh.apply_scale(scale).apply_transform(turn)
 
     mass, com, inertia = read_inertial(root / item.urdf)
@@ -131,15 +136,29 @@ def load_shape(item: SceneObject, root: Path, scale: float = 1.0) -> Shape:
     share = item.mass / mass
     shape = Shape(
         name=item.name,
-        hull=read(item.hull).convex_hull,
+        hull=_levelled(read(item.hull).convex_hull),
         pieces=tuple(read(path) for path in item.collision),
         mass=item.mass * scale**3,
         com=rest @ com * scale,
         inertia=rest @ inertia @ rest.T * share * scale**5,
     )
+    if not (np.isfinite(shape.inertia).all() and np.linalg.eigvalsh(shape.inertia).min() > 0):
+        raise SceneError(f"object {item.name!r}: its inertia is not positive")
     if shape.size[:2].max() > 2 * min(TABLE):
         raise SceneError(f"object {item.name!r} is larger than the table: {shape.size.round(2).tolist()} m")
     return shape
+
+
+def _levelled(hull: trimesh.Trimesh) -> trimesh.Trimesh:
+    """The hull with what lies within `LEVEL` of its lowest point brought down to it.
+
+    What stands on corners of slightly different height is held by the few lowest of them, in turn: it rocks
+    and walks about for ever.
+    """
+    vertices = np.array(hull.vertices)
+    lowest = vertices[:, 2].min()
+    vertices[vertices[:, 2] < lowest + LEVEL, 2] = lowest
+    return trimesh.convex.convex_hull(vertices)
 
 
 def read_inertial(urdf: Path) -> tuple[float, Array, Array]:
@@ -164,11 +183,19 @@ def read_inertial(urdf: Path) -> tuple[float, Array, Array]:
     return mass, np.array([x, y, z]), inertia
 
 
-def gripper_scale(scene: Scene, root: Path, grasped: Collection[str]) -> float:
+def known_robot(name: str) -> Robot:
+    """One of `hands.ROBOTS`; raises SceneError that names them."""
+    if name not in ROBOTS:
+        raise SceneError(f"no robot {name!r}; there are {', '.join(ROBOTS)}")
+    return ROBOTS[name]
+
+
+def gripper_scale(scene: Scene, root: Path, grasped: Collection[str], robot: str = "panda") -> float:
     """The factor (at most 1) by which the scene shrinks so that each of `grasped` fits between the fingers.
 
     All objects shrink together, so that what covers or contains another still does.
     """
+    hand = known_robot(robot)
     widths = [load_shape(item, root).grasp_width for item in scene.objects if item.name in grasped]
     widest = max(widths, default=0.0)
-    return 1.0 if widest <= MAX_GRASP_WIDTH else FITTED_WIDTH / widest
+    return 1.0 if widest <= hand.graspable else hand.fitted / widest

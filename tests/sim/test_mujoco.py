@@ -10,6 +10,7 @@ import torch
 
 from tests.scenes import primitive_scene
 from video2policy import mjcf
+from video2policy.hands import ROBOTS
 from video2policy.mesh import Solid
 from video2policy.scene import Scene
 from video2policy.sim import robot
@@ -18,6 +19,7 @@ from video2policy.task import OBJECT_STATES, ROBOT_STATES, state_widths
 
 N = 8
 ALL = torch.arange(N)
+PANDA = ROBOTS["panda"]
 Make = Callable[..., MujocoSim]
 
 torch.set_num_threads(1)
@@ -105,6 +107,25 @@ def test_a_box_is_grasped_lifted_shaken_and_held(make: Make, robot: str) -> None
     assert (states["cube_ever_lifted"] == 1).all() and (states["cube_contact_table"] == 1).all()
 
 
+@pytest.mark.parametrize("kind", ["box", "mug", "cylinder"])
+def test_the_robotiq_hand_holds_through_lift_turn_and_shake(make: Make, kind: str) -> None:
+    sim = make(robot="panda_robotiq", cube=kind)
+    start(sim)
+    assert torch.allclose(sim.states()["gripper_opening"], torch.tensor(0.085), atol=1e-3)
+    place = pick_up(sim)
+    states = sim.states()
+    assert (states["cube_grasped"] == 1).all() and (states["cube_displacement"][:, 2] > 0.12).all()
+    held = states["cube_from_eef"]
+    yaw = sim._target_angles[:, 0] + 0.5 * np.where(sim._target_angles[:, 0] > np.pi / 2, -1, 1)
+    move(sim, place, yaw, -1, 14)
+    for sign in (1, -1, 1, -1):
+        move(sim, place + [0, 0.03 * sign, 0], yaw, -1, 4)
+    move(sim, place, yaw, -1, 60)
+    states = sim.states()
+    assert (states["cube_grasped"] == 1).all()
+    assert (torch.norm(states["cube_from_eef"] - held, dim=1) < 0.01).all()
+
+
 def test_a_mug_is_held_between_its_pieces(make: Make) -> None:
     sim = make(cube="mug")
     assert len(sim.scene.objects[0].collision) > 1
@@ -115,8 +136,8 @@ def test_a_mug_is_held_between_its_pieces(make: Make) -> None:
 
 def test_what_is_too_wide_shrinks_and_says_so(make: Make) -> None:
     sim = make(cube=Solid("box", (0.085, 0.085, 0.085)))
-    assert sim.scale == pytest.approx(mjcf.FITTED_WIDTH / 0.085, rel=0.03)
-    assert sim.object_sizes["cube"][0] == pytest.approx(mjcf.FITTED_WIDTH, rel=0.03)
+    assert sim.scale == pytest.approx(PANDA.fitted / 0.085, rel=0.03)
+    assert sim.object_sizes["cube"][0] == pytest.approx(PANDA.fitted, rel=0.03)
 
 
 @pytest.mark.parametrize("kind", ["box", "cylinder", "mug", "cup"])
@@ -172,7 +193,8 @@ def test_a_hollow_cover_stands_over_what_it_covers(make: Make) -> None:
     [
         (lambda pose: pose.fill_(float("nan")), "'cube' at a pose that is not finite"),
         (lambda pose: pose[:, :2].fill_(3.0), "'cube' off the table"),
-        (lambda pose: pose[:, 3:].zero_(), "quaternion of length zero"),
+        (lambda pose: pose[:, 3:].zero_(), "'cube' a quaternion of length zero"),
+        (lambda pose: pose[:, 0].fill_(0.38), "'cube', which must be grasped, out of the arm's reach"),
     ],
 )
 def test_bad_resets_end_in_a_sentence(make: Make, change: Callable, message: str) -> None:
@@ -180,6 +202,20 @@ def test_bad_resets_end_in_a_sentence(make: Make, change: Callable, message: str
     poses = sim.sample_object_poses(ALL)
     change(poses["cube"])
     with pytest.raises(mjcf.SceneError, match=message):
+        sim.reset(ALL, poses)
+
+
+def test_what_the_arm_cannot_reach_over_is_named(make: Make) -> None:
+    with pytest.raises(mjcf.SceneError, match=r"'tower' is 0.45 m tall: the arm does not reach above it"):
+        make("push_right", tower=Solid("box", (0.1, 0.1, 0.45)))
+
+
+def test_two_objects_in_one_place_are_named(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    sim = make("put_next", one="box", other="mug")
+    monkeypatch.setattr("video2policy.sim.tabletop.RAISE", 0.0)  # nothing helps
+    poses = sim.sample_object_poses(ALL)
+    poses["one"][:, :3] = poses["other"][:, :3]
+    with pytest.raises(mjcf.SceneError, match="one, other cannot be pulled apart at reset"):
         sim.reset(ALL, poses)
 
 

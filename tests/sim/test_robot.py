@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from video2policy import pose
+from video2policy.hands import ROBOTS
 from video2policy.sim import robot
 
+PANDA = ROBOTS["panda"]
 ANGLES = arrays(float, 3, elements=st.floats(-3, 3))
 RAW = arrays(float, 4, elements=st.floats(-1, 1)).filter(lambda q: np.linalg.norm(q) > 0.1)
 
@@ -57,7 +59,16 @@ class Target:
         """`opened`: where the fingers are, if they did not follow."""
         tool = self.pos.copy() if tool is None else tool
         reached = np.repeat(self.finger[:, None], 2, axis=1) if opened is None else np.full((2, 2), opened)
-        robot.move_target(actions, tool, reached, self.pos, self.angles, self.finger)
+        robot.move_target(
+            actions,
+            tool,
+            reached,
+            self.pos,
+            self.angles,
+            self.finger,
+            PANDA.opening,
+            PANDA.wrist_above_tool,
+        )
 
 
 def test_target_adds_up_and_stays_near_the_tool() -> None:
@@ -101,7 +112,7 @@ def test_target_stays_in_the_workspace_and_within_reach() -> None:
     for _ in range(40):
         target.move(out)
     wrist = np.linalg.norm(target.pos[0, :2] - [robot.BASE_X, 0]) - robot.WRIST_BEFORE_TOOL
-    height = target.pos[0, 2] + robot.WRIST_ABOVE_TOOL - robot.SHOULDER_HEIGHT
+    height = target.pos[0, 2] + PANDA.wrist_above_tool - robot.SHOULDER_HEIGHT
     assert np.hypot(wrist, height) <= robot.REACH + 1e-9
 
 

@@ -81,6 +81,7 @@ def collect(rollouts: Rollouts, policy: Path, wish: Wish, root: Path) -> dict[st
         root, fps, rollouts.robot, dict.fromkeys(wish.cameras, shape), state_names(), ACTION_NAMES
     )
     kept = tried = succeeded = 0
+    draws: list[dict[str, Any]] = []
     while kept < wish.episodes and tried < MAX_ATTEMPTS * wish.episodes:
         recording = rollouts.run(policy, wish.episodes, wish.seed + tried, wish.action_noise)
         verdicts = rollouts.judge(recording)
@@ -105,6 +106,7 @@ def collect(rollouts: Rollouts, policy: Path, wish: Wish, root: Path) -> dict[st
                 success=np.arange(1, length + 1) >= satisfied,
                 images={camera: images(camera) for camera in wish.cameras},
             )
+            draws.append({name: value[0].tolist() for name, value in recording.drawn(episode).items()})
             kept += 1
         log.info("%d of %d successful episodes collected, %d tried", kept, wish.episodes, tried)
         if not verdicts.success.any():
@@ -122,6 +124,8 @@ def collect(rollouts: Rollouts, policy: Path, wish: Wish, root: Path) -> dict[st
         "sim_scale": round(rollouts.scale(), 4),
         "settings": asdict(wish),
     }
+    if any(draws):  # domain randomisation: what each kept episode had
+        about |= {"randomise": rollouts.randomise, "draws": draws}
     if kept:
         writer.close()
     (root / "meta").mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,7 @@ from video2policy.guard.process import Sandbox, run_worker
 from video2policy.scene import Scene
 from video2policy.sim import engines
 from video2policy.sim.mujoco import MujocoSim
+from video2policy.sim.randomise import Randomisation
 from video2policy.task import state_widths
 
 Images = npt.NDArray[np.uint8]
@@ -38,7 +39,8 @@ class Rollouts:
     """Where and how episodes run; what a config's `simulation` and `training` blocks say.
 
     Attributes:
-        scene: scene.json. task: task.py. robot: "panda" or "floating". horizon: control steps an episode.
+        scene: scene.json. task: task.py. robot: one of `hands.ROBOTS`. horizon: control steps an episode.
+        randomise: the config's `simulation.randomise`, a preset or entries (`sim.randomise`).
         engine, device: as in the config's `simulation`; what is recorded is drawn with MuJoCo in any case.
         threads: of the simulator; results do not depend on it. timeout: seconds, ends a worker that hangs.
         sandbox: the config's `sandbox`.
@@ -51,6 +53,7 @@ class Rollouts:
     fit_gripper: bool = True
     engine: str = engines.MUJOCO
     device: str = "auto"
+    randomise: str | Mapping[str, Any] = "none"
     threads: int = 1
     timeout: float = 3600.0
     sandbox: str = "best_effort"
@@ -69,6 +72,7 @@ class Rollouts:
             fit_gripper=bool(simulation["fit_gripper"]),
             engine=str(simulation["engine"]),
             device=str(simulation["device"]),
+            randomise=simulation.get("randomise", "none"),
             sandbox=sandbox,
         )
 
@@ -97,6 +101,7 @@ class Rollouts:
             "fit_gripper": self.fit_gripper,
             "engine": self.engine,
             "device": self.device,
+            "randomise": self.randomise,
             "threads": self.threads,
             "episodes": episodes,
             "seed": seed,
@@ -104,12 +109,15 @@ class Rollouts:
             **more,
         }
         read = (self.scene, self.scene.parent / "objects", self.task, policy)
-        widths = state_widths(Scene.load(self.scene).names)
+        names = Scene.load(self.scene).names
+        widths, draws = state_widths(names), Randomisation.of(self.randomise).shapes(len(names))
         with tempfile.TemporaryDirectory() as folder:
             limits = Sandbox(self.sandbox, read)
             result = run_worker(worker, spec, Path(folder), self.timeout, sandbox=limits)
             path = Path(folder) / "recording.npz"
-            recording = Recording.load(path, steps=self.horizon, episodes=episodes, widths=widths)
+            recording = Recording.load(
+                path, steps=self.horizon, episodes=episodes, widths=widths, draws=draws
+            )
         return replace(recording, sandbox=result.get("sandbox"))
 
     def judge(self, recording: Recording) -> Verdicts:
@@ -120,7 +128,12 @@ class Rollouts:
     def simulator(self) -> MujocoSim:
         """One simulation of the scene, to draw recorded configurations with."""
         return MujocoSim(
-            Scene.load(self.scene), self.scene.parent, 1, self.robot, fit_gripper=self.fit_gripper
+            Scene.load(self.scene),
+            self.scene.parent,
+            1,
+            self.robot,
+            fit_gripper=self.fit_gripper,
+            randomise=Randomisation.of(self.randomise),
         )
 
     def scale(self) -> float:
@@ -128,13 +141,15 @@ class Rollouts:
         scene = Scene.load(self.scene)
         if not self.fit_gripper:
             return 1.0
-        return mjcf.gripper_scale(scene, self.scene.parent, mjcf.grasped_objects(scene))
+        return mjcf.gripper_scale(scene, self.scene.parent, mjcf.grasped_objects(scene), self.robot)
 
 
 def film(
     sim: MujocoSim, recording: Recording, episode: int, camera: str, width: int, height: int
 ) -> Iterator[Images]:
     """The episode's frames (height, width, 3), drawn from its configurations without any generated code."""
+    if recording.draws:
+        sim.randomise(np.zeros(1, np.int32), recording.drawn(episode))
     for configuration in recording.configuration[:, episode]:
         sim.show(0, configuration)
         yield np.asarray(sim.render(0, camera, width, height), np.uint8)
@@ -230,5 +245,6 @@ def describe(
         "horizon": rollouts.horizon,
         "sim_scale": round(rollouts.scale(), 4),
         "training_seeds": training_seeds,
+        **({} if rollouts.randomise == "none" else {"randomise": rollouts.randomise}),
         **measured,
     }

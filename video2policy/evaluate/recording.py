@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,7 +16,7 @@ from video2policy.guard.leavings import open_file
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 
-STATE_PREFIX = "states/"
+STATE_PREFIX, DRAW_PREFIX = "states/", "draws/"
 MAX_BYTES = 2**30
 MAX_ARRAYS = 1000
 
@@ -36,6 +36,7 @@ class Recording:
         valid: (T + 1, N) bool, false from the row in which an episode's physics diverged.
         configuration: (T, N, nq) the simulator's generalised positions before action t, for drawing.
         sandbox: how the worker that wrote it was contained; None where nothing is known.
+        draws: what was randomised in each episode, (N, ...) by name (`sim.randomise`); empty without.
     """
 
     states: dict[str, Floats]
@@ -44,10 +45,15 @@ class Recording:
     valid: Bools
     configuration: npt.NDArray[np.float64]
     sandbox: Mapping[str, Any] | None = None
+    draws: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
 
     @property
     def episodes(self) -> int:
         return self.actions.shape[1]
+
+    def drawn(self, episode: int) -> dict[str, npt.NDArray[np.float64]]:
+        """What was randomised in one episode, leading dimension 1."""
+        return {name: values[[episode]] for name, values in self.draws.items()}
 
     def trajectory(self) -> dict[str, npt.NDArray[Any]]:
         """What the judges read."""
@@ -59,6 +65,7 @@ class Recording:
 
     def save(self, path: Path) -> None:
         arrays: dict[str, Any] = {STATE_PREFIX + name: value for name, value in self.states.items()}
+        arrays |= {DRAW_PREFIX + name: value for name, value in self.draws.items()}
         fields = ("actions", "generated", "valid", "configuration")
         arrays |= {name: getattr(self, name) for name in fields}
         with path.open("wb") as file:
@@ -66,11 +73,17 @@ class Recording:
 
     @classmethod
     def load(
-        cls, path: Path, steps: int, episodes: int, widths: Mapping[str, int] | None = None
+        cls,
+        path: Path,
+        steps: int,
+        episodes: int,
+        widths: Mapping[str, int] | None = None,
+        draws: Mapping[str, tuple[int, ...]] | None = None,
     ) -> Recording:
         """Read a worker's recording of `episodes` of `steps`; nothing but numbers of the right shape passes.
 
-        `widths` are those of the states that must be there, and no others.
+        `widths` are those of the states that must be there, and no others; `draws`, likewise, the shapes of
+        what is randomised in an episode.
 
         Raises:
             RecordingError: a part is absent, holds objects instead of numbers, has another shape, or numbers
@@ -90,6 +103,11 @@ class Recording:
                 np.asarray(arrays["generated"], bool),
                 np.asarray(arrays["valid"], bool),
                 np.asarray(arrays["configuration"], np.float64),
+                draws={
+                    name.removeprefix(DRAW_PREFIX): np.asarray(value, np.float64)
+                    for name, value in arrays.items()
+                    if name.startswith(DRAW_PREFIX)
+                },
             )
         except (KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
             raise RecordingError(f"{path.name} is no recording: {error}") from error
@@ -103,6 +121,14 @@ class Recording:
             tail = (width,) if width > 1 else ()
             shapes[name] = name in states and states[name].shape == (steps + 1, episodes, *tail)
         shapes |= {name: False for name in states if widths is not None and name not in widths}
+        shapes |= {
+            DRAW_PREFIX + name: value.shape[:1] == (episodes,) and bool(np.isfinite(value).all())
+            for name, value in recording.draws.items()
+        }
+        if draws is not None:
+            given = {name: value.shape[1:] for name, value in recording.draws.items()}
+            both = given.keys() | draws.keys()
+            shapes |= {DRAW_PREFIX + n: False for n in both if given.get(n) != draws.get(n)}
         wrong = [name for name, fits in shapes.items() if not fits]
         if wrong:
             raise RecordingError(f"{path.name} is no recording: the shape of {', '.join(wrong)} does not fit")
@@ -138,4 +164,5 @@ def join(parts: Sequence[Recording]) -> Recording:
         together([part.generated for part in parts]),
         together([part.valid for part in parts]),
         together([part.configuration for part in parts]),
+        draws={name: np.concatenate([part.draws[name] for part in parts]) for name in parts[0].draws},
     )

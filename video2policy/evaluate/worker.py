@@ -74,6 +74,7 @@ def roll_out(
     assert isinstance(sim, Tabletop)
     observation = environment.reset()
     act = make_policy(sim)
+    draws = sim.draws()
     rows = [sim.states()]
     valid = [np.ones(sim.n_envs, bool)]
     actions, generated, configuration = [], [], []
@@ -96,6 +97,7 @@ def roll_out(
         generated=np.stack(generated),
         valid=np.stack(valid),
         configuration=np.stack(configuration),
+        draws=draws,
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from video2policy.sim.randomise import Draws
 from video2policy.task import Poses
 
 States = Dict[str, torch.Tensor]  # noqa: UP006
@@ -54,6 +55,12 @@ class Simulator(Protocol):
 
     def states(self) -> States:
         """Fresh tensors, one per key of `video2policy.task.state_widths`."""
+
+    def draws(self) -> Draws:
+        """What domain randomisation gave each environment's running episode, (n_envs, ...); empty without."""
+
+    def randomise(self, env_ids: NDArray[np.int32], draws: Draws) -> None:
+        """Set the physics and looks of environments (k,) to `draws` (`sim.randomise`); resets draw anew."""
 
     def render(self, env_id: int, camera: str, width: int, height: int, kind: Kind = "rgb") -> NDArray:
         """One image: rgb (H, W, 3) uint8, depth (H, W) float32 metres, or segmentation (H, W) int32.

@@ -32,8 +32,8 @@ class EngineError(ValueError):
 def make(spec: Mapping[str, Any], n_envs: int, seed: int) -> Simulator:
     """Start the engine that a worker's specification names, over `n_envs` copies of its scene.
 
-    `spec` has the config's `simulation` (engine, device, robot, horizon, fit_gripper), threads, and the path
-    of scene.json. Raises EngineError; mjcf.SceneError when the scene cannot be simulated.
+    `spec` has the config's `simulation` (engine, device, robot, horizon, fit_gripper, randomise), threads,
+    and the path of scene.json. Raises EngineError; mjcf.SceneError when the scene cannot be simulated.
     """
     engine = spec["engine"]
     if engine not in ENGINES:
@@ -48,11 +48,19 @@ def make(spec: Mapping[str, Any], n_envs: int, seed: int) -> Simulator:
 
 def _start(engine: str, spec: Mapping[str, Any], n_envs: int, seed: int) -> Simulator:
     from video2policy.scene import Scene
+    from video2policy.sim.randomise import PRESETS, Randomisation
 
+    randomise = Randomisation.of(spec.get("randomise", "none"))
+    if engine != MUJOCO and randomise != PRESETS["none"]:
+        raise EngineError(
+            f"simulation.randomise: the engine {engine} cannot randomise; choose none, or the engine {MUJOCO}"
+        )
     # Imported only here: no environment has the packages of all engines.
     simulator = getattr(importlib.import_module(f"video2policy.sim.{engine}"), CLASSES[engine])
     scene = Path(spec["scene"])
-    own = {"threads": int(spec["threads"])} if engine == MUJOCO else {"device": spec["device"]}
+    own: dict[str, Any] = {"device": spec["device"]}
+    if engine == MUJOCO:
+        own = {"threads": int(spec["threads"]), "randomise": randomise}
     return simulator(
         Scene.load(scene),
         scene.parent,

@@ -26,11 +26,12 @@ import trimesh
 from numpy.typing import NDArray
 
 from video2policy.scene import Scene
-from video2policy.shape import TABLE, SceneError, grasped_objects, gripper_scale, load_shape
+from video2policy.shape import TABLE, SceneError, grasped_objects, gripper_scale, known_robot, load_shape
 from video2policy.sim import panda, states
 from video2policy.sim import robot as arms
 from video2policy.sim.base import CAMERAS, Kind, States
 from video2policy.sim.placing import Placing, checked
+from video2policy.sim.randomise import Draws
 from video2policy.task import Poses
 
 SUBSTEPS, TIMESTEP = 5, 0.01
@@ -82,8 +83,9 @@ class IsaacGymSim:
         self.device = torch.device("cpu")
         self._where = torch.device("cuda:0" if device != "cpu" and torch.cuda.is_available() else "cpu")
         self.object_names: Sequence[str] = tuple(scene.names)
-        grasped = grasped_objects(scene) if fit_gripper else []
-        self.scale = gripper_scale(scene, scene_root, grasped)
+        self.hand = known_robot(robot)
+        self._grasped = grasped_objects(scene)
+        self.scale = gripper_scale(scene, scene_root, self._grasped if fit_gripper else [], robot)
         self._shapes = [load_shape(item, scene_root, self.scale) for item in scene.objects]
         self.object_sizes: Mapping[str, Sequence[float]] = {
             shape.name: tuple(map(float, shape.size)) for shape in self._shapes
@@ -240,20 +242,20 @@ class IsaacGymSim:
         ids = np.asarray(env_ids, dtype=np.int32)
         if len(ids) == 0:
             return
-        wanted = checked(self.object_names, len(ids), poses)
+        wanted = checked(self._shapes, self._grasped, len(ids), poses)
         tops = np.array([max(shape.top, shape.rest_height) for shape in self._shapes])
         tool = np.zeros((len(ids), 3))
         tool[:, 0] = HOME_X
         tool[:, 2] = np.maximum(LOWEST_HOME, (wanted[:, :, 2] + tops).max(1) + CLEARANCE)
         tool += self._rng.uniform(-HOME_NOISE, HOME_NOISE, tool.shape)
         joints = np.concatenate(
-            [panda.joints_at(tool), np.full((len(ids), FINGERS), arms.MAX_OPENING / 2)], 1
+            [panda.joints_at(tool), np.full((len(ids), FINGERS), self.hand.opening / 2)], 1
         )
 
         rows = torch.as_tensor(ids, dtype=torch.long, device=self._where)
         self._dofs[rows, :, 0] = torch.as_tensor(joints, dtype=torch.float32, device=self._where)
         self._dofs[rows, :, 1] = 0.0
-        self._torques[rows], self._grip[rows] = 0.0, arms.MAX_OPENING / 2
+        self._torques[rows], self._grip[rows] = 0.0, self.hand.opening / 2
         for k, rest in enumerate(self._rests):
             turned = np.stack([arms.multiply(quat, rest) for quat in wanted[:, k, 3:]])
             place = np.concatenate([wanted[:, k, :3], xyzw(turned)], axis=1)
@@ -279,10 +281,18 @@ class IsaacGymSim:
         self._tool.pos[ids], self._tool.quat[ids] = tool, arms.tool_quat(arms.HOME_YAW, 0.0, 0.0)
         self._tool.velocity[ids] = 0
         self._tool.target[ids] = np.clip(tool, arms.LOW, arms.HIGH)
-        self._tool.finger[ids] = arms.MAX_OPENING / 2
+        self._tool.finger[ids] = self.hand.opening / 2
         self._angles[ids] = [arms.HOME_YAW, 0, 0]
         states.begin(ids, self._joints, self._memory)
         self._write(ids)
+
+    def draws(self) -> Draws:
+        """Empty: this engine randomises nothing."""
+        return {}
+
+    def randomise(self, env_ids: NDArray[np.int32], draws: Draws) -> None:
+        """Raises ValueError: there are no draws to repeat."""
+        raise ValueError("the engine isaacgym has no randomisation: it has no draws to repeat")
 
     # ---------------------------------------------------------------- step
 
@@ -290,8 +300,16 @@ class IsaacGymSim:
         """Advance all environments by one control step; actions (n_envs, 7), clipped to [-1, 1]."""
         tool = self._tool
         wanted = np.asarray(actions.detach().cpu(), dtype=float)
-        fingers = self._qpos[:, ARM : ARM + 2]
-        arms.move_target(wanted, tool.pos, fingers, tool.target, self._angles, tool.finger)
+        arms.move_target(
+            wanted,
+            tool.pos,
+            self._qpos[:, ARM : ARM + 2],
+            tool.target,
+            self._angles,
+            tool.finger,
+            self.hand.opening,
+            self.hand.wrist_above_tool,
+        )
         place = torch.as_tensor(tool.target, dtype=torch.float32, device=self._where)
         turns = np.array([arms.tool_quat(*angles) for angles in self._angles])
         turn = torch.as_tensor(turns, dtype=torch.float32, device=self._where)

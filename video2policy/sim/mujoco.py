@@ -5,10 +5,13 @@ Bit-identical at any number of threads.
 
 from pathlib import Path
 
+import mujoco
 from mujoco.batch import Batch
 
 from video2policy.scene import Scene
+from video2policy.sim.randomise import PRESETS, Randomisation
 from video2policy.sim.tabletop import Tabletop
+from video2policy.sim.variation import Variation
 
 
 class MujocoSim(Tabletop):
@@ -24,7 +27,14 @@ class MujocoSim(Tabletop):
         seed: int = 0,
         horizon: int = 100,
         fit_gripper: bool = True,
+        randomise: Randomisation = PRESETS["none"],
     ) -> None:
+        def start(model: mujoco.MjModel, variation: Variation | None) -> Batch:
+            batch = Batch(model, n_envs, threads)
+            if variation:
+                variation.attach(model, batch)
+            return batch
+
         super().__init__(
             scene,
             scene_root,
@@ -33,5 +43,6 @@ class MujocoSim(Tabletop):
             seed,
             horizon,
             fit_gripper,
-            start=lambda model: Batch(model, n_envs, threads),
+            start,
+            randomise,
         )

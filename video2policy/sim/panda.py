@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from video2policy.hands import ROBOTS
 from video2policy.sim import robot as arms
 
 Array = NDArray[np.float64]
@@ -40,7 +41,7 @@ def forward(joints: Array) -> tuple[Array, Array, Array]:
         frame = frame @ _link(angle, a, d, alpha)
         origins.append(frame[:3, 3])
         axes.append(frame[:3, 2])
-    frame = frame @ _link(HAND_TURN, 0.0, arms.WRIST_ABOVE_TOOL, 0.0)
+    frame = frame @ _link(HAND_TURN, 0.0, ROBOTS["panda"].wrist_above_tool, 0.0)
     tool = frame[:3, 3]
     moves = [np.cross(axis, tool - origin) for axis, origin in zip(axes, origins)]  # noqa: B905
     return tool, frame[:3, :3], np.concatenate([np.transpose(moves), np.transpose(axes)])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from video2policy.shape import TABLE, SceneError, Shape
+from video2policy.sim.robot import HIGH
 from video2policy.task import Poses
 
 Array = NDArray[np.float64]
@@ -18,10 +19,11 @@ POOL = 256
 
 
 class Placing:
-    """Draws poses for `shapes` with `rng`."""
+    """Draws poses for `shapes`, which may grow by the factor `largest` each, with `rng`."""
 
-    def __init__(self, shapes: Sequence[Shape], rng: np.random.Generator) -> None:
+    def __init__(self, shapes: Sequence[Shape], rng: np.random.Generator, largest: float = 1.0) -> None:
         self._shapes = shapes
+        self._largest = largest
         self._names = [shape.name for shape in shapes]
         self._rng = rng
         self._pool = np.zeros((0, len(shapes), 7), dtype=np.float32)
@@ -43,7 +45,8 @@ class Placing:
         order = np.argsort([-shape.radius for shape in self._shapes])  # the largest first
         for rank, index in enumerate(order):
             shape, others = self._shapes[index], order[:rank]
-            distance = np.array([shape.radius + self._shapes[i].radius + 0.01 for i in others])
+            radii = np.array([self._shapes[i].radius for i in others])
+            distance = self._largest * (shape.radius + radii) + 0.01
             room = np.array(TABLE) - shape.radius
             open_ids = np.arange(k)
             for attempt in range(400):
@@ -62,11 +65,13 @@ class Placing:
         return poses
 
 
-def checked(names: Sequence[str], k: int, poses: Poses) -> Array:
+def checked(shapes: Sequence[Shape], grasped: Collection[str], k: int, poses: Poses) -> Array:
     """Poses as one array (k, objects, 7) with unit quaternions.
 
-    Raises SceneError for poses that are missing, not finite or off the table.
+    Raises SceneError for poses that are missing, not finite, off the table, or, for one of `grasped`, out of
+    the arm's reach.
     """
+    names = [shape.name for shape in shapes]
     rows = []
     for name in names:
         if name not in poses or poses[name].shape != (k, 7):
@@ -79,8 +84,11 @@ def checked(names: Sequence[str], k: int, poses: Poses) -> Array:
             raise SceneError(f"the reset puts {name!r} at a pose that is not finite")
         if (np.abs(pose[:, :2]) > TABLE).any() or (pose[:, 2] < 0).any():
             raise SceneError(f"the reset puts {name!r} off the table")
+        if (np.linalg.norm(pose[:, 3:], axis=1) < 1e-6).any():
+            raise SceneError(f"the reset gives {name!r} a quaternion of length zero")
+        beyond = np.abs(pose[:, :2]) - shapes[index].radius
+        if name in grasped and (beyond > HIGH[:2]).any():
+            raise SceneError(f"the reset puts {name!r}, which must be grasped, out of the arm's reach")
     length = np.linalg.norm(wanted[:, :, 3:], axis=2, keepdims=True)
-    if (length < 1e-6).any():
-        raise SceneError("the reset gives a quaternion of length zero")
     wanted[:, :, 3:] /= length
     return wanted

@@ -25,9 +25,7 @@ compiled = numba.njit(cache=True, error_model="numpy")
 TOOL_DOWN = np.array([0.0, 1.0, 0.0, 0.0])
 """Orientation of the tool that points straight down, fingers across y."""
 
-MAX_OPENING = 0.08
-
-BASE_X, SHOULDER_HEIGHT, WRIST_ABOVE_TOOL, WRIST_BEFORE_TOOL = -0.55, 0.333, 0.2104, 0.088
+BASE_X, SHOULDER_HEIGHT, WRIST_BEFORE_TOOL = -0.55, 0.333, 0.088
 """Panda, metres; the wrist (axis 6) while the tool points down."""
 
 HOME_YAW = math.pi / 2
@@ -47,6 +45,8 @@ steps; with no bound, exploration never opens fingers that were told to close fo
 LEAD = 0.03
 """Metres by which the target may run ahead of the tool, per axis: bounds the force on what it touches."""
 LOW, HIGH = (-0.22, -0.28, 0.008), (0.22, 0.28, 0.45)
+"""Of the target. The finger tips are 6 mm below it: lower, they would rub on the table; higher, they close
+above the middle of a pen."""
 MAX_YAW, MAX_TILT = 2.0, 0.25
 """Radians to either side of the start."""
 TILT_KEPT = 0.75
@@ -130,20 +130,28 @@ def _clip(value: float, low: float, high: float) -> float:
 
 @compiled
 def move_target(
-    actions: Array, tool_pos: Array, reached: Array, pos: Array, angles: Array, finger: Array
+    actions: Array,
+    tool_pos: Array,
+    reached: Array,
+    pos: Array,
+    angles: Array,
+    finger: Array,
+    opening: float,
+    wrist_above_tool: float,
 ) -> None:
     """Apply actions (n, 7), clipped to [-1, 1], to the target, in place.
 
     The target persists between actions, so that small actions add up: `pos` (n, 3), `angles` (n, 3) yaw,
     pitch and roll, `finger` (n,) metres per finger. It stays near the tool (n, 3) and the fingers' own places
-    `reached` (n, 2), in the workspace and where the arm can follow.
+    `reached` (n, 2), in the workspace and where the arm can follow. `opening` and `wrist_above_tool` are the
+    hand's (`hands.Robot`).
     """
     for i in range(len(actions)):
         for axis in range(3):
             wanted = pos[i, axis] + POSITION_STEP * _clip(actions[i, axis], -1.0, 1.0)
             wanted = _clip(wanted, tool_pos[i, axis] - LEAD, tool_pos[i, axis] + LEAD)
             pos[i, axis] = _clip(wanted, LOW[axis], HIGH[axis])
-        height = pos[i, 2] + WRIST_ABOVE_TOOL - SHOULDER_HEIGHT
+        height = pos[i, 2] + wrist_above_tool - SHOULDER_HEIGHT
         radius = WRIST_BEFORE_TOOL + math.sqrt(max(REACH**2 - height**2, 0.01))
         x, y = pos[i, 0] - BASE_X, pos[i, 1]
         shrink = min(1.0, radius / max(math.hypot(x, y), 1e-6))
@@ -156,7 +164,7 @@ def move_target(
             angles[i, axis] = _clip(turned, home - bound, home + bound)
         opened = finger[i] + FINGER_STEP * _clip(actions[i, 6], -1.0, 1.0)
         closest = min(reached[i, 0], reached[i, 1]) - FINGER_LEAD
-        finger[i] = _clip(opened, max(closest, 0.0), MAX_OPENING / 2)
+        finger[i] = _clip(opened, max(closest, 0.0), opening / 2)
 
 
 # ---------------------------------------------------------------- the arm

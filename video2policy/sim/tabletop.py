@@ -4,6 +4,7 @@ An engine (sim.mujoco, sim.warp) steps the physics and nothing else, behind `Bat
 physics steps (20 Hz).
 """
 
+import copy
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,10 +17,12 @@ from numpy.typing import NDArray
 
 from video2policy import mjcf
 from video2policy.scene import Scene
+from video2policy.sim import linkage, states
 from video2policy.sim import robot as arms
-from video2policy.sim import states
 from video2policy.sim.base import CAMERAS, Kind, States
 from video2policy.sim.placing import Placing, checked
+from video2policy.sim.randomise import PRESETS, Draws, Randomisation
+from video2policy.sim.variation import Variation
 from video2policy.task import Poses
 
 Array = NDArray[np.float64]
@@ -61,15 +64,15 @@ class Batch(Protocol):
     def step(self, *, ids: NDArray[np.int32] | None = None, nstep: int = 1) -> None:
         """Physics steps; a simulation that diverges starts anew and counts a warning."""
 
-    def get_data(self, sim: int) -> mujoco.MjData:
-        """One simulation's state, to draw it."""
+    def get_data(self, sim: int, data: mujoco.MjData | None = None) -> mujoco.MjData:
+        """One simulation's state, into `data` where it is given: to draw it."""
 
 
 class Tabletop:
     """`n_envs` copies of a scene; see `video2policy.sim.base.Simulator`.
 
-    `start` makes the engine's simulations of the compiled scene. Raises mjcf.SceneError when the scene cannot
-    be simulated.
+    `start` makes the engine's simulations of the compiled scene, and attaches what varies between them where
+    there is a `randomise`. Raises mjcf.SceneError when the scene cannot be simulated.
     """
 
     def __init__(
@@ -81,26 +84,42 @@ class Tabletop:
         seed: int,
         horizon: int,
         fit_gripper: bool,
-        start: Callable[[mujoco.MjModel], Batch],
+        start: Callable[[mujoco.MjModel, Variation | None], Batch],
+        randomise: Randomisation = PRESETS["none"],
     ) -> None:
         self.scene = scene
+        self.hand = mjcf.known_robot(robot)
         self.n_envs = n_envs
         self.horizon = horizon
         self.control_step = SUBSTEPS * mjcf.TIMESTEP
         self.device = torch.device("cpu")
         self.object_names: Sequence[str] = tuple(scene.names)
-        grasped = mjcf.grasped_objects(scene) if fit_gripper else []
-        self.scale = mjcf.gripper_scale(scene, scene_root, grasped)
+        self._grasped = mjcf.grasped_objects(scene)
+        grasped = self._grasped if fit_gripper else []
+        self.scale = mjcf.gripper_scale(scene, scene_root, grasped, robot)
         self._shapes = [mjcf.load_shape(item, scene_root, self.scale) for item in scene.objects]
+        for shape in self._shapes:
+            if shape.size[2] + CLEARANCE > arms.HIGH[2]:
+                raise mjcf.SceneError(
+                    f"object {shape.name!r} is {shape.size[2]:.2f} m tall: the arm does not reach above it"
+                )
         self.object_sizes: Mapping[str, Sequence[float]] = {
             shape.name: tuple(map(float, shape.size)) for shape in self._shapes
         }
         self._rng = np.random.default_rng(seed)
-        self._placing = Placing(self._shapes, self._rng)
 
-        model = mjcf.build(scene, scene_root, robot, self.scale, self._shapes).compile()
+        spec = mjcf.build(scene, scene_root, robot, self.scale, self._shapes)
+        self._variation: Variation | None = None
+        if randomise != PRESETS["none"]:
+            widths = [shape.grasp_width for shape in self._shapes if shape.name in grasped]
+            largest = self.hand.graspable / max(widths, default=1e-9)
+            self._variation = Variation(randomise, scene, scene_root, self.scale, largest, seed)
+            self._variation.add_assets(spec)
+        largest = self._variation.largest if self._variation else 1.0
+        self._placing = Placing(self._shapes, self._rng, largest)
+        model = spec.compile()
         self.model = model
-        self._batch = start(model)
+        self._batch = start(model, self._variation)
         self._batch.reset()
         self._qpos, self._qvel = self._batch.bind("qpos"), self._batch.bind("qvel")
         self._ctrl = self._batch.bind("ctrl")
@@ -131,6 +150,9 @@ class Tabletop:
 
         self._all = np.arange(n_envs, dtype=np.int32)
         self.elapsed = np.zeros(n_envs, dtype=np.int64)
+        self._episodes = np.full(n_envs, -1)
+        self._growth = np.ones(n_envs)
+        self._draws: Draws = {}
         self.failed = np.zeros(n_envs, dtype=bool)
         self._diverged = self._batch.warning[:, int(mujoco.mjtWarning.mjWARN_BADQPOS) :, 1]
         self._diverged_before = self._diverged.copy()
@@ -145,6 +167,9 @@ class Tabletop:
         self._jacobians = np.zeros((n_envs, 6, self._n_arm))
         self._memory = states.Memory.empty(n_envs, count)
         self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
+        self._drawn = copy.copy(model) if self._variation else model
+        """The model that images are drawn with; with randomisation, that of the environment drawn last."""
+        self._view = mujoco.MjData(model)
 
     # ---------------------------------------------------------------- reset
 
@@ -157,7 +182,11 @@ class Tabletop:
         ids = np.asarray(env_ids, dtype=np.int32)
         if len(ids) == 0:
             return
-        wanted = checked(self.object_names, len(ids), poses)
+        wanted = checked(self._shapes, self._grasped, len(ids), poses)
+        if self._variation:
+            self._episodes[ids] += 1
+            self.randomise(ids, self._variation.draw(ids.tolist(), self._episodes[ids].tolist()))
+            wanted[:, :, 2] *= self._growth[ids, None]
         self._batch.reset(ids=ids, stage=0)
         self._qvel[ids] = 0
         self._set_objects(ids, wanted)
@@ -172,17 +201,41 @@ class Tabletop:
         tool = self._tool
         tool.velocity[ids] = 0
         tool.target[ids] = np.clip(tool.pos[ids], arms.LOW, arms.HIGH)
-        tool.finger[ids] = arms.MAX_OPENING / 2
+        tool.finger[ids] = self.hand.opening / 2
         self._target_angles[ids] = [arms.HOME_YAW, 0, 0]
         states.begin(ids, self._joints, self._memory)
         self._write(ids)
+
+    def draws(self) -> Draws:
+        """What is randomised in each environment's running episode, (n_envs, ...); empty where nothing is."""
+        return {name: values.copy() for name, values in self._draws.items()}
+
+    def randomise(self, env_ids: NDArray[np.int32], draws: Draws) -> None:
+        """Give environments (k,) the size, mass, friction, looks and delay of `draws`, leading dimension k.
+
+        `reset` does so by itself; this repeats draws that were recorded. Raises ValueError where the
+        simulator was made without randomisation.
+        """
+        if self._variation is None:
+            raise ValueError("this simulator was made without randomisation: it has no draws to repeat")
+        ids = np.asarray(env_ids, dtype=np.int32)
+        for name, values in draws.items():
+            if name not in self._draws:
+                self._draws[name] = np.zeros((self.n_envs, *values.shape[1:]))
+            self._draws[name][ids] = values
+        self._variation.apply(ids, draws)
+        self._growth[ids] = draws["size"]
+        nominal = np.array([self.object_sizes[name] for name in self.object_names])
+        self._buffer.objects.size[ids] = nominal * draws["size"][:, None, None]
 
     def _set_objects(self, ids: NDArray, poses: Array) -> None:
         self._qpos[ids, self._n_arm + 2 :] = poses.reshape(len(ids), -1)
 
     def _go_home(self, ids: NDArray) -> None:
         """The tool at rest above the highest object, pointing down, with a little noise."""
-        heights = self._qpos[ids][:, self._n_arm + 4 :: 7] + np.maximum(self._tops, self._floor_heights)
+        heights = self._qpos[ids][:, self._n_arm + 4 :: 7] + self._growth[ids, None] * np.maximum(
+            self._tops, self._floor_heights
+        )
         tool = np.zeros((len(ids), 3))
         tool[:, 0], tool[:, 2] = HOME_X, np.maximum(LOWEST_HOME, heights.max(1) + CLEARANCE)
         tool += self._rng.uniform(-HOME_NOISE, HOME_NOISE, tool.shape)
@@ -192,9 +245,9 @@ class Tabletop:
         """The tool at `tool` (k, 3), pointing down; fingers open, commands at rest."""
         joints = self._start_joints(tool)
         self._qpos[ids, : self._n_arm] = joints
-        self._qpos[ids, self._n_arm : self._n_arm + 2] = arms.MAX_OPENING / 2
+        self._qpos[ids, self._n_arm : self._n_arm + 2] = self.hand.opening / 2
         self._ctrl[ids, : self._n_arm] = joints
-        self._ctrl[ids, self._n_arm :] = arms.MAX_OPENING / 2
+        self._ctrl[ids, self._n_arm :] = self.hand.opening / 2
 
     def _start_joints(self, tool: Array) -> Array:
         """Joint positions (k, joints) that hold the tool there."""
@@ -208,7 +261,7 @@ class Tabletop:
         """Raise objects out of each other, then let what does not stand on the table settle."""
         first = self._n_arm + 2
         heights = self._qpos[ids][:, first + 2 :: 7]
-        moved = np.abs(heights - self._floor_heights).max(1) > 0.002
+        moved = np.abs(heights - self._growth[ids, None] * self._floor_heights).max(1) > 0.002
         both_ways = itertools.permutations(range(len(self._shapes)), 2)
         # The sensor of a with b is that of b with a: once is enough.
         columns = {
@@ -246,8 +299,18 @@ class Tabletop:
         """Advance all environments by one control step; actions (n_envs, 7), clipped to [-1, 1]."""
         tool = self._tool
         wanted = np.asarray(actions.detach(), dtype=float)
-        fingers = self._qpos[:, self._n_arm : self._n_arm + 2]
-        arms.move_target(wanted, tool.pos, fingers, tool.target, self._target_angles, tool.finger)
+        if self._variation:
+            wanted, earlier = self._variation.disturb(wanted), self._ctrl.copy()
+        arms.move_target(
+            wanted,
+            tool.pos,
+            self._qpos[:, self._n_arm : self._n_arm + 2],
+            tool.target,
+            self._target_angles,
+            tool.finger,
+            self.hand.opening,
+            self.hand.wrist_above_tool,
+        )
         if self._has_arm:
             arms.command_arm(
                 tool.target,
@@ -263,7 +326,10 @@ class Tabletop:
             self._ctrl[:, :3], self._ctrl[:, 3:6] = tool.target, self._target_angles
         self._ctrl[:, self._n_arm :] = tool.finger[:, None]
         before = tool.pos.copy()
-        self._batch.step(nstep=SUBSTEPS)
+        if self._variation:
+            self._variation.step(earlier, self._draws["delay"], SUBSTEPS)
+        else:
+            self._batch.step(nstep=SUBSTEPS)
         self.elapsed += 1
         self._locate_tool(self._all, mjcf.TIMESTEP)
         np.divide(tool.pos - before, self.control_step, out=tool.velocity)
@@ -330,17 +396,37 @@ class Tabletop:
 
     def render(self, env_id: int, camera: str, width: int, height: int, kind: Kind = "rgb") -> NDArray:
         """One image of one environment; see `Simulator.render`. Raises ValueError for unknown names."""
+        return self.images(env_id, camera, width, height, (kind,))[0]
+
+    def images(
+        self, env_id: int, camera: str, width: int, height: int, kinds: Sequence[Kind]
+    ) -> list[NDArray]:
+        """Several kinds of image of the same view, which cost less together; as `render`."""
         if camera not in CAMERAS:
             raise ValueError(f"no camera {camera!r}; there are {', '.join(CAMERAS)}")
+        unknown = [kind for kind in kinds if kind not in ("rgb", "depth", "segmentation")]
+        if unknown:
+            raise ValueError(f"no image kind {unknown[0]!r}; there are rgb, depth, segmentation")
         if (width, height) not in self._renderers:
-            self._renderers[width, height] = mujoco.Renderer(self.model, height, width)
+            self._renderers[width, height] = mujoco.Renderer(self._drawn, height, width)
             # A shadow map costs fifty images' time where a processor draws.
             self._renderers[width, height].scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
         renderer = self._renderers[width, height]
-        data = self._batch.get_data(env_id)
-        mujoco.mj_forward(self.model, data)
+        model, data = self._drawn, self._view
+        self._batch.get_data(env_id, data)
+        if self._variation and self._draws:
+            self._variation.dress(env_id, model, {k: v[[env_id]] for k, v in self._draws.items()})
+        mujoco.mj_kinematics(model, data)
+        mujoco.mj_comPos(model, data)
+        mujoco.mj_camlight(model, data)
+        if self.hand.hand == "robotiq":
+            linkage.draw(model, data)
         prefix = mjcf.GRIPPER if camera == "wrist" else ""
         renderer.update_scene(data, camera=prefix + camera)
+        return [self._image(renderer, kind) for kind in kinds]
+
+    def _image(self, renderer: mujoco.Renderer, kind: Kind) -> NDArray:
+        """The renderer's scene as one kind of image."""
         if kind == "rgb":
             return renderer.render().copy()
         if kind == "depth":
@@ -348,8 +434,6 @@ class Tabletop:
             image = renderer.render().astype(np.float32)
             renderer.disable_depth_rendering()
             return image
-        if kind != "segmentation":
-            raise ValueError(f"no image kind {kind!r}; there are rgb, depth, segmentation")
         renderer.enable_segmentation_rendering()
         geoms = renderer.render()[..., 0]
         renderer.disable_segmentation_rendering()

@@ -92,7 +92,7 @@ class WarpSim(Tabletop):
             seed,
             horizon,
             fit_gripper,
-            start=lambda model: WarpBatch(model, n_envs, chosen, *room),
+            start=lambda model, _: WarpBatch(model, n_envs, chosen, *room),
         )
 
     def _set_objects(self, ids: NDArray, poses: Array) -> None:
@@ -105,7 +105,7 @@ def choose_device(name: str) -> str:
     """Warp's name of the device: "cuda:0" or "cpu". Raises DeviceError where it is not there."""
     if name not in ("auto", "cpu", "cuda"):
         raise DeviceError(f"no device {name!r}; there are auto, cpu, cuda")
-    wp.config.quiet = True
+    wp.config.log_level = wp.LOG_WARNING
     if "WARP_CACHE_PATH" not in os.environ and os.access(sys.prefix, os.W_OK):
         # A worker's home is a folder of its own: what is compiled there would be compiled for every job.
         wp.config.kernel_cache_dir = str(Path(sys.prefix) / "var" / "warp")
@@ -214,9 +214,9 @@ class WarpBatch:
         diverged = self._restart_diverged(rows)
         self._check_room(np.setdiff1d(rows, diverged))
 
-    def get_data(self, sim: int) -> mujoco.MjData:
+    def get_data(self, sim: int, data: mujoco.MjData | None = None) -> mujoco.MjData:
         """One simulation's state on the host."""
-        data = mujoco.MjData(self._host_model)
+        data = mujoco.MjData(self._host_model) if data is None else data
         for name in STATE:
             getattr(data, name)[:] = self._bound[name][0][sim]
         return data
