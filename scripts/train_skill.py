@@ -1,6 +1,7 @@
-"""A policy that grasps and lifts the handled object, from which the task's trainings start."""
+"""A policy that imitates a rule of thumb for the handled object, from which the task's trainings start."""
 
 import json
+from dataclasses import asdict
 
 import torch
 
@@ -13,7 +14,7 @@ from video2policy.train.policy import save_policy
 from video2policy.train.ppo import Training
 
 
-def main(scene: Input, policy: Output, held: Output, simulation: dict, training: dict) -> None:
+def main(scene: Input, policy: Output, about: Output, simulation: dict, training: dict) -> None:
     torch.set_num_threads(1)
     loaded, seed = Scene.load(scene), int(training["seed"])
     sim = MujocoSim(
@@ -24,11 +25,16 @@ def main(scene: Input, policy: Output, held: Output, simulation: dict, training:
         seed=seed,
         fit_gripper=bool(simulation["fit_gripper"]),
     )
-    handled = loaded.task.roles["a"]
-    learnt = skill.learn(sim, handled, Training().units, seed, grip(loaded))
+    roles, place = loaded.task.roles, skill.PLACES.get(loaded.task.family)
+    learnt = skill.learn(sim, roles, Training().units, seed, place, grip(loaded))
     save_policy(policy, learnt.policy)
-    rate = skill.held_up(sim, learnt, handled)
-    held.write_text(json.dumps({"object": handled, "held_up": rate, "episodes": sim.n_envs}) + "\n")
+    record = {
+        "object": roles["a"],
+        "place": place and asdict(place),
+        "lifted": skill.lifted(sim, learnt, roles["a"]),
+        "episodes": sim.n_envs,
+    }
+    about.write_text(json.dumps(record, indent=1) + "\n")
 
 
 stage(main)
