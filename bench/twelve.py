@@ -72,7 +72,7 @@ class Run:
     environments: int
     cap: int
     episodes: int
-    from_grasp: bool
+    from_skill: bool
 
 
 def measure(run: Run) -> dict[str, Any]:
@@ -93,9 +93,11 @@ def measure(run: Run) -> dict[str, Any]:
         begin = time.perf_counter(), time.process_time()
         with contextlib.redirect_stdout(io.StringIO()):  # rl-games prints what it builds
             env, start = environment(run.environments, run.seed), None
-            if run.from_grasp and held_roles(scene.task.family):
-                start = skill.learn(env.sim, A, Training().units, run.seed, grip(scene))
-            grasp_cpu = time.process_time() - begin[1]
+            if run.from_skill and held_roles(scene.task.family):
+                place = skill.PLACES.get(scene.task.family)
+                units, roles = Training().units, scene.task.roles
+                start = skill.learn(env.sim, roles, units, run.seed, place, grip(scene))
+            skill_cpu = time.process_time() - begin[1]
             outcome = train(env, Training(max_steps=run.cap), run.seed, Path(folder), skill=start, handled=A)
         wall, cpu = time.perf_counter() - begin[0], time.process_time() - begin[1]
         judged = environment(run.episodes, JUDGED_FROM + run.seed, record=True)
@@ -110,7 +112,7 @@ def measure(run: Run) -> dict[str, Any]:
         "sim_scale": round(judged.sim.scale, 3),
         "stopped": outcome.stopped,
         "steps": outcome.steps,
-        "grasp_cpu_seconds": round(grasp_cpu),
+        "skill_cpu_seconds": round(skill_cpu),
         "cpu_seconds": round(cpu),
         "wall_seconds": round(wall),
         "episodes": run.episodes,
@@ -158,7 +160,7 @@ def main() -> None:
     parser.add_argument("--hard-cap", type=int, default=2_000_000, help=f"for {', '.join(HARD)}")
     parser.add_argument("--episodes", type=int, default=100)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--scratch", action="store_true", help="without learning to grasp first")
+    parser.add_argument("--scratch", action="store_true", help="without the skill")
     arguments = parser.parse_args()
     runs = [
         Run(

@@ -267,10 +267,10 @@ def previous_best(wc):
 
 
 def skill_if_held(wc):
-    """The grasping policy that trainings start from, where the task's object must be held."""
-    wanted = setting("training")(wc)["start"] == "grasp"
+    """The policy that trainings start from, where the task's object must be held."""
+    wanted = setting("training")(wc)["start"] == "skill"
     held = families.held_roles(ROWS[wc.video].family)
-    return {"skill": "<task>/task/grasp.safetensors"} if wanted and held else {}
+    return {"skill": "<task>/task/skill.safetensors"} if wanted and held else {}
 
 
 def only_best(wc):

@@ -25,16 +25,16 @@ rule write_reward:
         "../scripts/write_reward.py"
 
 
-rule train_grasp:
-    """A policy that grasps and lifts what the task handles: all the task's trainings start from it."""
+rule train_skill:
+    """A policy that grasps what the task handles, and brings it where it goes: its trainings start from it."""
     input:
         scene="<clip>/scene.json",
     output:
-        policy="<task>/task/grasp.safetensors",
-        held="<task>/task/grasp.json",
-        provenance="<task>/task/train_grasp.provenance.json",
+        policy="<task>/task/skill.safetensors",
+        about="<task>/task/skill.json",
+        provenance="<task>/task/train_skill.provenance.json",
     log:
-        "logs/{video}/{variant}/train_grasp.log",
+        "logs/{video}/{variant}/train_skill.log",
     conda:
         engine_environment
     threads: lambda wc: setting("training")(wc)["threads"]
@@ -44,9 +44,9 @@ rule train_grasp:
     params:
         simulation=setting("simulation"),
         training=setting("training"),
-        code=engine_code("scripts/train_grasp.py"),
+        code=engine_code("scripts/train_skill.py"),
     script:
-        "../scripts/train_grasp.py"
+        "../scripts/train_skill.py"
 
 
 rule train_reward:

@@ -97,7 +97,7 @@ def reward_function(actions, states):
     """
     1. Turn the fingers across its narrow sides.
     2. Come down over the object with open fingers, then close them.
-    3. Hold it between both fingers, not under them.
+    3. Hold it between both fingers, not under them, until it is at its goal.
     4. Carry it at a height that clears the way; at the goal this no longer matters.
     5. Bring the object to its goal.
     6. Let go of it at the goal: open, and touch it no more.
@@ -137,15 +137,15 @@ def reward_function(actions, states):
     # offset across the line of sight, m
     lateral = torch.abs(b_from_a[:, 1])
     # to the place in front of the other object, m
-    goal_distance = torch.sqrt((front_gap - 0.03) ** 2 + lateral**2)
+    goal_distance = torch.sqrt((front_gap - 0.05) ** 2 + lateral**2)
+    # how near its goal counts as there, m
+    arrive = torch.full_like(goal_distance, 0.06)
     # height of the object's underside over the table, m
     half_height = 0.5 * states["thing_size"][:, 2] * torch.abs(states["thing_up"])
     half_height = half_height + torch.abs(states["thing_long"][:, 2])
     bottom = states["thing_pos"][:, 2] - half_height - states["table_height"]
     # how high over the table its underside is carried, m
     clear = torch.full_like(bottom, 0.05)
-    # how near its goal counts as there, m
-    arrive = torch.full_like(goal_distance, 0.03)
     # the gripper does not touch the object
     free = 1.0 - states["thing_contact_gripper"]
     # 1 when the gripper does not touch the object; before, the more the wider it is told to open
@@ -154,8 +154,8 @@ def reward_function(actions, states):
     height = states["thing_pos"][:, 2] - states["thing_init_pos"][:, 2]
     # at the goal
     when_arrived = (goal_distance < arrive).float()
-    # between both fingers
-    when_held = (grasped > 0.5).float()
+    # between both fingers, or at the goal
+    when_held_or_there = ((grasped > 0.5) | (goal_distance < arrive)).float()
     # off the table, or at the goal
     when_lifted = ((height > 0.02) | (goal_distance < arrive)).float()
     reward_components = {}
@@ -163,8 +163,10 @@ def reward_function(actions, states):
     reward_components["align"] = 15.0 * (torch.exp(-2.0 * misalignment))
     # 2. Come down over the object with open fingers, then close them.
     reward_components["reach"] = 20.0 * (1.0 - torch.tanh(10.0 * grasp_distance))
-    # 3. Hold it between both fingers, not under them.
-    reward_components["grasp"] = 20.0 * (grasped * (around > 0.5))
+    # 3. Hold it between both fingers, not under them, until it is at its goal.
+    reward_components["keep"] = 20.0 * (
+        torch.maximum(grasped * (around > 0.5), (goal_distance < arrive).float())
+    )
     # 4. Carry it at a height that clears the way; at the goal this no longer matters.
     reward_components["raise"] = (
         20.0
@@ -173,20 +175,18 @@ def reward_function(actions, states):
                 goal_distance < arrive, torch.ones_like(bottom), torch.clamp(bottom / clear, 0.0, 1.0)
             )
         )
-        * when_held
+        * when_held_or_there
     )
     # 5. Bring the object to its goal.
     reward_components["carry"] = 40.0 * (1.0 - torch.tanh(5.0 * goal_distance)) * when_lifted
     # 6. Let go of it at the goal: open, and touch it no more.
     reward_components["release"] = 80.0 * (loosened) * when_arrived
     # 7. Move no more than is needed.
-    reward_components["calm"] = 5.0 * (
-        torch.clamp(1.0 - 1.0 * torch.mean(actions[:, :6] ** 2, dim=-1), min=0.0) - 1.0
-    )
+    reward_components["calm"] = 5.0 * (torch.clamp(1.0 - 1.0 * torch.mean(actions**2, dim=-1), min=0.0) - 1.0)
     rewards = (
         reward_components["align"]
         + reward_components["reach"]
-        + reward_components["grasp"]
+        + reward_components["keep"]
         + reward_components["raise"]
         + reward_components["carry"]
         + reward_components["release"]

@@ -103,9 +103,7 @@ def reward_function(actions, states):
     # 4. Raise it.
     reward_components["lift"] = 40.0 * (torch.clamp(10.0 * torch.clamp(height, min=0.0), -1.0, 1.0))
     # 5. Move no more than is needed.
-    reward_components["calm"] = 5.0 * (
-        torch.clamp(1.0 - 1.0 * torch.mean(actions[:, :6] ** 2, dim=-1), min=0.0) - 1.0
-    )
+    reward_components["calm"] = 5.0 * (torch.clamp(1.0 - 1.0 * torch.mean(actions**2, dim=-1), min=0.0) - 1.0)
     rewards = (
         reward_components["align"]
         + reward_components["reach"]

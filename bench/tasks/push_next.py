@@ -85,7 +85,7 @@ def reward_function(actions, states):
     """
     1. Turn the fingers across its narrow sides.
     2. Come down over the object with open fingers, then close them.
-    3. Hold it between both fingers, not under them.
+    3. Hold it between both fingers, not under them, until it is at its goal.
     4. Bring the object to its goal along the table.
     5. Let go of it at the goal: open, and touch it no more.
     6. Move no more than is needed.
@@ -123,6 +123,8 @@ def reward_function(actions, states):
     gap = distance - reach_a - reach_b
     # how much nearer the outlines must come, m
     goal_distance = torch.clamp(gap - 0.015, min=0.0)
+    # how near its goal counts as there, m
+    arrive = torch.clamp(0.6 * reach_b, min=0.02)
     # height of the object's underside over the table, m
     half_height = 0.5 * states["thing_size"][:, 2] * torch.abs(states["thing_up"])
     half_height = half_height + torch.abs(states["thing_long"][:, 2])
@@ -133,8 +135,6 @@ def reward_function(actions, states):
     loosened = torch.maximum(free, 4.0 * torch.clamp(states["gripper_command"], max=0.08))
     # from the tool centre to the object's centre, m
     tool_distance = torch.norm(states["thing_pos"] - states["eef_pos"], dim=-1)
-    # how near its goal counts as there, m
-    arrive = torch.clamp(0.6 * reach_b, min=0.02)
     # with the tool near it
     when_close_by = (tool_distance < 0.12).float()
     # at the goal and down
@@ -144,8 +144,10 @@ def reward_function(actions, states):
     reward_components["align"] = 15.0 * (torch.exp(-2.0 * misalignment))
     # 2. Come down over the object with open fingers, then close them.
     reward_components["reach"] = 20.0 * (1.0 - torch.tanh(10.0 * grasp_distance))
-    # 3. Hold it between both fingers, not under them.
-    reward_components["grasp"] = 20.0 * (grasped * (around > 0.5))
+    # 3. Hold it between both fingers, not under them, until it is at its goal.
+    reward_components["keep"] = 20.0 * (
+        torch.maximum(grasped * (around > 0.5), (goal_distance < arrive).float())
+    )
     # 4. Bring the object to its goal along the table.
     reward_components["bring"] = (
         60.0 * (1.0 - torch.tanh(5.0 * (goal_distance + torch.clamp(bottom, min=0.0)))) * when_close_by
@@ -153,13 +155,11 @@ def reward_function(actions, states):
     # 5. Let go of it at the goal: open, and touch it no more.
     reward_components["release"] = 80.0 * (loosened) * when_there
     # 6. Move no more than is needed.
-    reward_components["calm"] = 5.0 * (
-        torch.clamp(1.0 - 1.0 * torch.mean(actions[:, :6] ** 2, dim=-1), min=0.0) - 1.0
-    )
+    reward_components["calm"] = 5.0 * (torch.clamp(1.0 - 1.0 * torch.mean(actions**2, dim=-1), min=0.0) - 1.0)
     rewards = (
         reward_components["align"]
         + reward_components["reach"]
-        + reward_components["grasp"]
+        + reward_components["keep"]
         + reward_components["bring"]
         + reward_components["release"]
         + reward_components["calm"]

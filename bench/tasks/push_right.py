@@ -92,9 +92,7 @@ def reward_function(actions, states):
     # 4. Keep it standing.
     reward_components["stand"] = 20.0 * (torch.clamp(1.0 * upright, -1.0, 1.0))
     # 5. Move no more than is needed.
-    reward_components["calm"] = 3.0 * (
-        torch.clamp(1.0 - 1.0 * torch.mean(actions[:, :6] ** 2, dim=-1), min=0.0) - 1.0
-    )
+    reward_components["calm"] = 3.0 * (torch.clamp(1.0 - 1.0 * torch.mean(actions**2, dim=-1), min=0.0) - 1.0)
     rewards = (
         reward_components["line_up"]
         + reward_components["push"]

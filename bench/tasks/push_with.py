@@ -128,9 +128,7 @@ def reward_function(actions, states):
     # 5. Keep the other object standing.
     reward_components["b_stand"] = 10.0 * (torch.clamp(1.0 * b_standing, -1.0, 1.0))
     # 6. Move no more than is needed.
-    reward_components["calm"] = 3.0 * (
-        torch.clamp(1.0 - 1.0 * torch.mean(actions[:, :6] ** 2, dim=-1), min=0.0) - 1.0
-    )
+    reward_components["calm"] = 3.0 * (torch.clamp(1.0 - 1.0 * torch.mean(actions**2, dim=-1), min=0.0) - 1.0)
     rewards = (
         reward_components["line_up"]
         + reward_components["carry"]

@@ -79,8 +79,6 @@ def reward_function(actions, states):
     # 2. Tip it.
     reward_components["tip"] = 40.0 * (torch.clamp(1.5 * (1.0 - standing), -1.0, 1.0))
     # 3. Move no more than is needed.
-    reward_components["calm"] = 3.0 * (
-        torch.clamp(1.0 - 1.0 * torch.mean(actions[:, :6] ** 2, dim=-1), min=0.0) - 1.0
-    )
+    reward_components["calm"] = 3.0 * (torch.clamp(1.0 - 1.0 * torch.mean(actions**2, dim=-1), min=0.0) - 1.0)
     rewards = reward_components["tip_reach"] + reward_components["tip"] + reward_components["calm"]
     return rewards, reward_components

@@ -136,9 +136,7 @@ def reward_function(actions, states):
     # 6. Leave the other object where it is.
     reward_components["undisturbed"] = 10.0 * (1.0 - torch.tanh(15.0 * b_moved) - 1.0)
     # 7. Move no more than is needed.
-    reward_components["calm"] = 5.0 * (
-        torch.clamp(1.0 - 1.0 * torch.mean(actions[:, :6] ** 2, dim=-1), min=0.0) - 1.0
-    )
+    reward_components["calm"] = 5.0 * (torch.clamp(1.0 - 1.0 * torch.mean(actions**2, dim=-1), min=0.0) - 1.0)
     rewards = (
         reward_components["align"]
         + reward_components["reach"]

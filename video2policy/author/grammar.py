@@ -90,7 +90,7 @@ def _relational(scene: Scene, a: SceneObject, b: SceneObject) -> dict[str, float
         "closer": _between(0.6 * (1 - last / max(first, 0.01)), 0.35, 0.5),
         "ahead": 0.03,
         "front_near": 0.12,
-        "aim": 0.03,
+        "aim": 0.05,
         "inside": 0.9,
         "sunk": 0.005,
         "apart": 0.01,

@@ -283,7 +283,7 @@ GO_TO_B = {
 GO_TO_FRONT = {
     "arrive": Quantity(
         "how near its goal counts as there, m",
-        "arrive = torch.full_like(goal_distance, 0.03)",
+        "arrive = torch.full_like(goal_distance, 0.06)",
         ("goal_distance",),
     ),
     "clear": _CARRIED_CLEAR,
@@ -386,6 +386,11 @@ CONDITIONS: Mapping[str, Condition] = {
         "((height > 0.02) | (goal_distance < arrive))",
         ("height", "goal_distance", "arrive"),
     ),
+    "held_or_there": Condition(
+        "between both fingers, or at the goal",
+        "((grasped > 0.5) | (goal_distance < arrive))",
+        ("grasped", "goal_distance", "arrive"),
+    ),
     "raised": Condition("off the table", "(height > 0.02)", ("height",)),
     "clear": Condition(
         "high enough to pass over, or at the goal",
@@ -425,6 +430,12 @@ TERMS: Mapping[str, Term] = {
         "grasped * (around > 0.5)",
         ("grasped", "around"),
     ),
+    "keep": Term(
+        "Hold it between both fingers, not under them, until it is at its goal.",
+        "flag",
+        "torch.maximum(grasped * (around > 0.5), (goal_distance < arrive).float())",
+        ("grasped", "around", "goal_distance", "arrive"),
+    ),
     "lift": Term("Raise it.", "progress", "torch.clamp(height, min=0.0)", ("height",)),
     "line_up": Term("Bring the tool behind the object.", "distance", "push_distance", ("push_distance",)),
     "push": Term(
@@ -452,7 +463,10 @@ TERMS: Mapping[str, Term] = {
         ("goal_distance", "bottom", "clear", "arrive"),
     ),
     "hang": Term(
-        "Let it hang from the end that is held.", "flag", "grasped * hanging", ("grasped", "hanging")
+        "Let it hang from the end that is held.",
+        "flag",
+        "torch.maximum(grasped * hanging, free * (goal_distance < arrive).float())",
+        ("grasped", "hanging", "free", "goal_distance", "arrive"),
     ),
     "lower": Term("Bring it down at the goal.", "distance", "torch.clamp(bottom, min=0.0)", ("bottom",)),
     "release": Term(
@@ -470,7 +484,7 @@ TERMS: Mapping[str, Term] = {
     "unveil": Term(
         "Raise it over the other object.", "progress", "torch.clamp(bottom, min=0.0)", ("bottom",)
     ),
-    "calm": Term("Move no more than is needed.", "penalty", "torch.mean(actions[:, :6] ** 2, dim=-1)"),
+    "calm": Term("Move no more than is needed.", "penalty", "torch.mean(actions**2, dim=-1)"),
     "undisturbed": Term("Leave the other object where it is.", "penalty", "b_moved", ("b_moved",)),
 }
 
@@ -527,6 +541,8 @@ _HANDLE = (
     Component("reach", 20.0, 10.0),
     Component("grasp", 20.0),
 )
+_BRING = (*_HANDLE[:2], Component("keep", 20.0))
+"""The same for what is let go of at its goal."""
 _CALM = Component("calm", 5.0, 1.0, "linear")
 
 _LIFT = Family(
@@ -576,7 +592,7 @@ _PUT_NEXT = replace(
     conditions=("near", "on_table", "b_still", "loose"),
     stricter=("free", "slow"),
     components=(
-        *_HANDLE,
+        *_BRING,
         Component("bring", 60.0, 5.0, gate="close_by"),
         Component("release", 80.0, gate="there"),
         _CALM,
@@ -591,8 +607,8 @@ _DROP_NEXT = replace(
     conditions=("near", "on_table", "b_still", "was_released", "free"),
     stricter=("slow",),
     components=(
-        *_HANDLE,
-        Component("raise", 20.0, gate="held"),
+        *_BRING,
+        Component("raise", 20.0, gate="held_or_there"),
         Component("carry", 40.0, 5.0, gate="lifted"),
         Component("release", 80.0, gate="arrived"),
         _CALM,
@@ -606,9 +622,9 @@ _PUT_INTO = replace(
     _DROP_NEXT,
     conditions=("over", "sunk", "not_below", "free"),
     components=(
-        *_HANDLE,
-        Component("hang", 40.0, gate="held"),
-        Component("raise", 20.0, gate="held"),
+        *_BRING,
+        Component("hang", 40.0, gate="held_or_there"),
+        Component("raise", 20.0, gate="held_or_there"),
         Component("carry", 40.0, 5.0, gate="clear"),
         Component("release", 80.0, gate="arrived"),
         _CALM,
@@ -626,8 +642,8 @@ _COVER = replace(
     conditions=("enclosed", "above", "free"),
     stricter=("slow", "on_table"),
     components=(
-        *_HANDLE,
-        Component("raise", 20.0, gate="held"),
+        *_BRING,
+        Component("raise", 20.0, gate="held_or_there"),
         Component("carry", 40.0, 5.0, gate="clear"),
         Component("lower", 20.0, 10.0, gate="arrived"),
         Component("release", 80.0, gate="there"),
@@ -690,8 +706,8 @@ _THROW_INTO = replace(
     observations=_DROP_NEXT.observations,
     conditions=("over", "sunk", "not_below", "free", "was_flown"),
     components=(
-        *_HANDLE,
-        Component("raise", 20.0, gate="held"),
+        *_BRING,
+        Component("raise", 20.0, gate="held_or_there"),
         Component("carry", 40.0, 5.0, gate="clear"),
         Component("release", 60.0, gate="high_over"),
         Component("fly", 40.0, gate="arrived"),
