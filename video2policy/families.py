@@ -205,7 +205,7 @@ def _forms(verb: str) -> set[str]:
 
 
 _BASE_FORM = {form: verb for verb in _VERBS.split() for form in _forms(verb)}
-_BASE_FORM |= {"tries": "try", "lying": "lay"}
+_BASE_FORM.update({"tries": "try", "lying": "lay"})
 
 _PUT = "(put|place|set|lay|position|insert|stick|return|stow)"
 _DROP = "(drop|throw|toss|release|let)"
