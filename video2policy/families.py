@@ -200,7 +200,7 @@ open close shut twist plug wipe
 
 
 def _forms(verb: str) -> set[str]:
-    stem = verb.removesuffix("e")
+    stem = verb[:-1] if verb.endswith("e") else verb  # Python 3.8
     return {verb, verb + "s", verb + "es", verb + "ing", stem + "ing", verb + verb[-1] + "ing"}
 
 
