@@ -5,6 +5,8 @@ handles, `b` the one it is related to (for `cover` and `push_with` not the order
 them). Standard library only: the workflow reads sample sheets in an environment without numpy or torch.
 """
 
+from __future__ import annotations
+
 import csv
 import re
 from collections.abc import Sequence
@@ -174,7 +176,8 @@ def held_roles(family: str) -> str:
 
 def assign_roles(family: str, objects: Sequence[str], order: str | None = None) -> dict[str, str]:
     """Role -> object, for objects in the order in which the template (or caption) names them."""
-    return dict(sorted(zip(order or ROLE_ORDER.get(family, "ab"), objects, strict=False)))
+    letters = order or ROLE_ORDER.get(family, "ab")
+    return dict(sorted(zip(letters, objects)))  # noqa: B905 - Python 3.8, for sim.isaacgym
 
 
 @dataclass(frozen=True)
@@ -197,12 +200,12 @@ open close shut twist plug wipe
 
 
 def _forms(verb: str) -> set[str]:
-    stem = verb.removesuffix("e")
+    stem = verb[:-1] if verb.endswith("e") else verb  # Python 3.8
     return {verb, verb + "s", verb + "es", verb + "ing", stem + "ing", verb + verb[-1] + "ing"}
 
 
 _BASE_FORM = {form: verb for verb in _VERBS.split() for form in _forms(verb)}
-_BASE_FORM |= {"tries": "try", "lying": "lay"}
+_BASE_FORM.update({"tries": "try", "lying": "lay"})
 
 _PUT = "(put|place|set|lay|position|insert|stick|return|stow)"
 _DROP = "(drop|throw|toss|release|let)"

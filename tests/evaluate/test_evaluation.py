@@ -137,6 +137,9 @@ def test_a_worker_that_fails_says_why(scene, tmp_path):
         ({"valid": np.ones((2, 2), bool)}, "valid"),
         ({"states/eef_pos": np.zeros((4, 2, 3))}, "eef_pos"),
         ({"states/eef_pos": np.array([{"code": 1}], dtype=object)}, "no recording"),
+        ({"draws/size": np.ones(3)}, "draws/size"),
+        ({"draws/size": np.full(2, np.nan)}, "draws/size"),
+        ({"draws/sizes": np.ones(2)}, "draws/sizes"),
     ],
 )
 def test_what_is_no_recording_is_refused(tmp_path, change, message):
@@ -147,12 +150,13 @@ def test_what_is_no_recording_is_refused(tmp_path, change, message):
         "generated": np.zeros((steps, n), bool),
         "valid": np.ones((steps + 1, n), bool),
         "configuration": np.zeros((steps, n, 16)),
+        "draws/size": np.ones(n),
     }
     np.savez(tmp_path / "good.npz", **arrays)
-    assert Recording.load(tmp_path / "good.npz", steps, n).episodes == n
+    assert Recording.load(tmp_path / "good.npz", steps, n, draws={"size": ()}).episodes == n
     np.savez(tmp_path / "bad.npz", **(arrays | change))
     with pytest.raises(RecordingError, match=message):
-        Recording.load(tmp_path / "bad.npz", steps, n)
+        Recording.load(tmp_path / "bad.npz", steps, n, draws={"size": ()})
 
 
 def test_a_single_episode_on_two_threads_is_contained_as_well(scene):
@@ -163,3 +167,19 @@ def test_a_single_episode_on_two_threads_is_contained_as_well(scene):
     alone = rollouts.run(policy, 1, 3)
     assert (recording.configuration == alone.configuration).all()
     assert recording.sandbox["level"] in lockdown.LEVELS
+
+
+def test_what_was_randomised_is_recorded_and_drawn_again(scene, recording):
+    rollouts, policy = scene
+    varied = replace(rollouts, randomise="wide")
+    drawn = varied.run(policy, 4, 3)
+    sizes = drawn.states["cube_size"][0, :, 2]
+    np.testing.assert_allclose(
+        sizes, recording.states["cube_size"][0, :4, 2] * drawn.draws["size"], rtol=1e-5
+    )
+    assert drawn.sandbox["level"] in lockdown.LEVELS and len(set(drawn.draws["friction"])) == 4
+    sim = varied.simulator()
+    first, second = (next(iter(film(sim, drawn, episode, "front", 48, 48))) for episode in (0, 1))
+    sim.close()
+    assert np.abs(first.astype(int) - second).mean() > 1
+    assert recording.draws == {}

@@ -19,6 +19,7 @@ from video2policy.scene import Scene
 from video2policy.sim import engines
 from video2policy.sim.environment import Environment
 from video2policy.sim.mujoco import MujocoSim
+from video2policy.sim.randomise import Randomisation
 from video2policy.sim.tabletop import Tabletop
 from video2policy.task import state_widths
 from video2policy.train.policy import load_policy, save_policy
@@ -59,6 +60,7 @@ def differences(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor], *n
     return [float((a[name] - b[name]).abs().max()) for name in names]
 
 
+@pytest.mark.slow
 def test_a_grasp_is_the_same_in_both(box: Path) -> None:
     ends = []
     for engine in (engines.MUJOCO, engines.WARP):
@@ -177,7 +179,8 @@ def small_policy(folder: Path, sim: MujocoSim) -> Path:
     return folder / "policy.safetensors"
 
 
-def test_a_policy_acts_alike_in_both(box: Path) -> None:
+def test_a_policy_acts_alike_in_both(tmp_path: Path) -> None:
+    box = primitive_scene(tmp_path, objects={"thing": "box"}).parent
     trained = start_engine(box, engines.MUJOCO, n=8, horizon=20)
     assert isinstance(trained, MujocoSim)
     policy = load_policy(small_policy(box, trained))
@@ -189,7 +192,7 @@ def test_a_policy_acts_alike_in_both(box: Path) -> None:
         for _ in range(15):
             observation, *_ = environment.step(policy.act(observation))
         seen.append(sim.states())
-    assert max(differences(*seen, "eef_pos", "cube_pos")) < 0.005
+    assert max(differences(*seen, "eef_pos", "thing_pos")) < 0.005
     assert differences(*seen, "eef_pos") != [0.0]  # two engines, not one twice
 
 
@@ -234,6 +237,31 @@ def test_an_unknown_engine_or_device_ends_in_one_sentence(box: Path) -> None:
     if warp.choose_device("auto") == "cpu":
         with pytest.raises(warp.DeviceError, match="Warp finds no CUDA device"):
             engines.make(specification(box, "warp", device="cuda"), N, 0)
+
+
+@pytest.mark.parametrize("engine", [engines.WARP, engines.ISAACGYM])
+def test_an_engine_that_cannot_randomise_says_so(box: Path, engine: str) -> None:
+    with pytest.raises(engines.EngineError, match=f"engine {engine} cannot randomise; choose none") as e:
+        engines.make(specification(box, engine, randomise="paper"), N, 0)
+    assert "\n" not in str(e.value)
+
+
+def test_warp_has_no_draws(box: Path) -> None:
+    sim = start_engine(box, engines.WARP, randomise="none")
+    start(sim)
+    assert sim.draws() == {}
+    with pytest.raises(ValueError, match="made without randomisation"):
+        sim.randomise(np.zeros(1, np.int32), {})
+
+
+def test_a_worker_specification_reaches_the_randomisation(box: Path) -> None:
+    sim = start_engine(box, engines.MUJOCO, randomise={"preset": "paper", "friction": [0.8, 1.2]})
+    start(sim)
+    shapes = {name: value.shape[1:] for name, value in sim.draws().items()}
+    varied = Randomisation.of({"preset": "paper", "friction": [0.8, 1.2]})
+    assert shapes == varied.shapes(1) and Randomisation.of("none").shapes(1) == {}
+    friction = sim.draws()["friction"]
+    assert len(set(friction)) == N and (np.abs(friction - 1) <= 0.2).all()
 
 
 def test_absent_packages_end_in_one_sentence(box: Path, monkeypatch: pytest.MonkeyPatch) -> None:

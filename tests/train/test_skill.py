@@ -9,6 +9,7 @@ import torch
 from tests.scenes import primitive_scene
 from tests.train.test_ppo import TINY, Rise, run
 from video2policy.evaluate.judges import judge
+from video2policy.hands import ROBOTS
 from video2policy.mesh import Solid
 from video2policy.scene import Scene
 from video2policy.sim.environment import Environment
@@ -51,7 +52,7 @@ def skill(cube: MujocoSim, tmp_path_factory: pytest.TempPathFactory) -> Skill:
 
 
 @pytest.mark.parametrize("kind", ["box", "cylinder", "ball", "mug", "lying"])
-@pytest.mark.parametrize("robot", ["panda", "floating"])
+@pytest.mark.parametrize("robot", list(ROBOTS))
 def test_the_rule_of_thumb_grasps_and_lifts(robot: str, kind: str, tmp_path: Path) -> None:
     solid = Solid("box", (0.14, 0.04, 0.015)) if kind == "lying" else kind
     path = primitive_scene(tmp_path, objects={"thing": solid})

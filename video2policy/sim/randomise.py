@@ -98,7 +98,7 @@ class Randomisation:
         u = np.stack(
             [
                 np.random.default_rng([seed, env, episode]).random(16 + 6 * len(CAMERAS) + 4 * objects)
-                for env, episode in zip(environments, episodes, strict=True)
+                for env, episode in zip(environments, episodes)  # noqa: B905 - Python 3.8
             ]
         )
         k, cameras = len(u), 6 * len(CAMERAS)
