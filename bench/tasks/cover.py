@@ -102,10 +102,12 @@ def reward_function(actions, states):
     distance = torch.norm(b_from_a, dim=-1)
     # horizontal distance of the centres, m
     goal_distance = distance
+    # half the mean horizontal extent of the object, m
+    reach_a = 0.25 * (states["thing_size"][:, 0] + states["thing_size"][:, 1])
     # and of the other object
     reach_b = 0.25 * (states["other_size"][:, 0] + states["other_size"][:, 1])
-    # how near its goal counts as there, m
-    arrive = torch.clamp(0.6 * reach_b, min=0.02)
+    # how near the middle the other object is inside this one, m
+    arrive = torch.clamp(0.6 * (reach_a - reach_b), min=0.008)
     # height of the object's underside over the table, m
     half_height = 0.5 * states["thing_size"][:, 2] * torch.abs(states["thing_up"])
     half_height = half_height + torch.abs(states["thing_long"][:, 2])
@@ -146,7 +148,7 @@ def reward_function(actions, states):
         * when_held_or_there
     )
     # 5. Bring the object to its goal.
-    reward_components["carry"] = 40.0 * (1.0 - torch.tanh(5.0 * goal_distance)) * when_clear
+    reward_components["carry"] = 40.0 * (1.0 - torch.tanh(10.0 * goal_distance)) * when_clear
     # 6. Bring it down at the goal.
     reward_components["lower"] = 20.0 * (1.0 - torch.tanh(10.0 * torch.clamp(bottom, min=0.0))) * when_arrived
     # 7. Let go of it at the goal: open, and touch it no more.

@@ -41,10 +41,14 @@ class TipOver(Task):
         standing = torch.clamp(states["thing_up"], 0.0, 1.0)
         # it touches the table
         on_table_a = states["thing_contact_table"]
+        # m/s
+        speed = torch.norm(states["thing_vel_linear"], dim=-1)
         # lies on its side
         success = standing < 0.3
         # on the table
         success = success & (on_table_a > 0.5)
+        # at rest
+        success = success & (speed < 0.05)
         return success
 
     def compute_reward(self, actions, states):

@@ -69,7 +69,7 @@ def choose_thresholds(scene: Scene) -> dict[str, float]:
     found = {
         "height": _between(0.6 * raised, 0.11, 0.20),
         "steady": 0.5,
-        "slow": 0.15,
+        "slow": 0.05,
         "moved": _between(0.6 * shift, max(half, 0.05) + 0.01, max(half + 0.01, 0.15)),
         "low": 0.03,
         "upright": 0.8,

@@ -255,6 +255,11 @@ def _push_quantities(sign: float) -> dict[str, Quantity]:
 _ARRIVE = Quantity(
     "how near its goal counts as there, m", "arrive = torch.clamp(0.6 * reach_b, min=0.02)", ("reach_b",)
 )
+_WITHIN_A = Quantity(
+    "how near the middle the other object is inside this one, m",
+    "arrive = torch.clamp(0.6 * (reach_a - reach_b), min=0.008)",
+    ("reach_a", "reach_b"),
+)
 _CARRIED_CLEAR = Quantity(
     "how high over the table its underside is carried, m",
     "clear = torch.full_like(bottom, 0.05)",
@@ -637,14 +642,14 @@ _PUT_INTO = replace(
 
 _COVER = replace(
     _PUT_INTO,
-    quantities=GO_OVER_B,
+    quantities={**GO_OVER_B, "arrive": _WITHIN_A},
     observations=_DROP_NEXT.observations,
     conditions=("enclosed", "above", "free"),
     stricter=("slow", "on_table"),
     components=(
         *_BRING,
         Component("raise", 20.0, gate="held_or_there"),
-        Component("carry", 40.0, 5.0, gate="clear"),
+        Component("carry", 40.0, 10.0, gate="clear"),
         Component("lower", 20.0, 10.0, gate="arrived"),
         Component("release", 80.0, gate="there"),
         _CALM,
@@ -669,8 +674,8 @@ _UNCOVER = Family(
 )
 
 _TIP_OVER = Family(
-    conditions=("tipped", "touches_table"),
-    stricter=("slow",),
+    conditions=("tipped", "touches_table", "slow"),
+    stricter=("steady",),
     components=(
         Component("tip_reach", 20.0, 8.0),
         Component("tip", 40.0, 1.5),
