@@ -42,7 +42,7 @@ ROLE_ORDER = {"cover": "ba", "uncover": "ba", "push_with": "ba", "lift_with": "b
 
 _NOT_HELD = """
 push_left push_right push_any push_with push_off push_onto push_off_edge push_near_edge pull_left pull_right
-pull_onto pull_from_behind poke_move move_closer move_away move_to_cam move_away_cam tip_over touch roll spin
+pull_onto pull_from_behind poke_move move_away move_to_cam move_away_cam tip_over touch roll spin
 spin_stop
 """
 NOT_HELD = frozenset(_NOT_HELD.split())

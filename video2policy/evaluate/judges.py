@@ -39,7 +39,7 @@ UPRIGHT_UP, ROUND_RATIO = 0.5, 1.15
 """Objects whose largest extent is at most 1.15 times the smallest count as round: balls and cubes tumble, and
 of a ball's box the corners are not there. Others are upright within 60 degrees of rest."""
 COVER_TOLERANCE, INTO_DEPTH = 0.01, 0.005
-TIPPED_UP, FLIGHT, FLYING = 0.35, 0.10, 0.5
+TIPPED_UP, BLOW, FLIGHT, FLYING = 0.35, 0.03, 0.10, 0.5
 PUSHED_BY = 0.5
 """Share of its way that an object must have gone in touch with what it is pushed with."""
 
@@ -379,7 +379,9 @@ def _tip_over(record: Record) -> Bools:
     """Lies on the table, more than 70 degrees from how it stood, at rest, because of the gripper."""
     a = record.body("a")
     lies = a.touches_table & (a.axes[..., 2, 2] < TIPPED_UP) & (a.pos[..., 2] > a.table)
-    return lies & a.slow & record.ever_touched(a)
+    # A short blow falls between two recorded steps.
+    near = np.logical_or.accumulate(a.distance_of(record.tool) < BLOW, axis=0)
+    return lies & a.slow & (record.ever_touched(a) | near)
 
 
 def _push_with(record: Record) -> Bools:

@@ -68,6 +68,7 @@ class Place:
 _PUT, _DROP = (0.04, 0.006), (0.06, 0.045)
 PLACES: Mapping[str, Place] = {
     "put_next": Place("beside", *_PUT),
+    "move_closer": Place("beside", *_PUT),
     "drop_next": Place("beside", *_DROP),
     "put_front": Place("front", *_PUT),
     "drop_front": Place("front", *_DROP),
