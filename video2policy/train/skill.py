@@ -47,7 +47,7 @@ TALL, FINGER = 0.03, 0.04
 CARRY_HEIGHT = 0.15
 HOLD = -0.3
 """What holds presses gently on, so that the noise of exploration can let go."""
-AT_GOAL, NEXT_GAP, FRONT_GAP, FREE_RISE = 0.025, 0.02, 0.035, 0.1
+AT_GOAL, NEXT_GAP, FRONT_GAP, FREE_RISE = 0.025, 0.02, 0.055, 0.1
 
 
 @dataclass(frozen=True)
