@@ -51,10 +51,11 @@ def skill(cube: MujocoSim, tmp_path_factory: pytest.TempPathFactory) -> Skill:
     return Skill.load(file)
 
 
-@pytest.mark.parametrize("kind", ["box", "cylinder", "ball", "mug", "lying"])
+@pytest.mark.parametrize("kind", ["box", "cylinder", "ball", "mug", "lying", "flat"])
 @pytest.mark.parametrize("robot", list(ROBOTS))
 def test_the_rule_of_thumb_grasps_and_lifts(robot: str, kind: str, tmp_path: Path) -> None:
-    solid = Solid("box", (0.14, 0.04, 0.015)) if kind == "lying" else kind
+    lying = {"lying": (0.14, 0.04, 0.015), "flat": (0.17, 0.02, 0.006)}
+    solid = Solid("box", lying[kind]) if kind in lying else kind
     path = primitive_scene(tmp_path, objects={"thing": solid})
     sim, everyone = MujocoSim(Scene.load(path), tmp_path, 16, robot), torch.arange(16)
     sim.reset(everyone, sim.sample_object_poses(everyone))

@@ -93,6 +93,7 @@ def rule(states: States, roles: Mapping[str, str], place: Place | None = None, g
     turn = states[f"{a}_grasp_turn"]
     top = held_at[:, 2] + 0.5 * size[:, 2]
     low = held_at[:, 2] + torch.clamp(0.5 * size[:, 2] - TALL, 0.0, FINGER)
+    low = low.clamp(min=robot.LOW[2])  # what lies flat is lower than the tool can go
     off = torch.norm(held_at[:, :2] - tool[:, :2], dim=-1)
     over = (off < OVER_IT) & (turn.abs() < ALIGNED)
     inside = (off < 2 * OVER_IT) & (tool[:, 2] < low + DOWN)
