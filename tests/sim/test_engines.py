@@ -205,15 +205,6 @@ def test_contacts_that_find_no_memory_end_in_one_sentence(box: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.slow
-def test_constraints_that_find_no_memory_end_in_one_sentence(box: Path) -> None:
-    warp = pytest.importorskip("video2policy.sim.warp", reason="requirements-test.txt is not installed")
-    sim = warp.WarpSim(Scene.load(box / "scene.json"), box, N, device="cpu", room=(64, 1))
-    start(sim)
-    with pytest.raises(warp.ContactOverflow, match=r"lost contacts: .* constraints and memory for 64,"):
-        pick_up(sim)
-
-
 def test_a_rehearsal_finds_more_to_make_room_for_where_there_are_more_pieces(tmp_path: Path) -> None:
     warp = pytest.importorskip("video2policy.sim.warp", reason="requirements-test.txt is not installed")
     rooms = []
