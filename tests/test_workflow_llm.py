@@ -14,7 +14,6 @@ from tests.author.two_clips import REPLIES, settings
 from tests.llm_server import Script, Server
 from tests.test_workflow import demo_rows
 from tests.workflow import SNAKEMAKE, Project
-from video2policy.author import ledger
 
 pytestmark = pytest.mark.skipif(
     not SNAKEMAKE.exists(), reason="no host environment .venv here: run `make setup`"
@@ -69,7 +68,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project
 
 @pytest.mark.slow
 def test_both_clips_are_judged(finished: tuple[Project, Server]) -> None:
-    project, server = finished
+    project = finished[0]
     for clip in CLIPS:
         folder = project.folder / "results" / "videos" / clip / "v2p"
         assert json.loads((folder / "policy" / "eval.json").read_text())["episodes"] == 8
@@ -80,8 +79,6 @@ def test_both_clips_are_judged(finished: tuple[Project, Server]) -> None:
         record = json.loads((folder / "task" / "candidate_0.provenance.json").read_text())
         assert len(record["params"]["author"]["prompts"]) == 12
         assert "base_url" not in record["params"]["author"]
-    assert list((project.folder / "results" / "examples" / "v2p" / "1").iterdir()) == []  # none was solved
-    assert server.script.counts == {rule["when"]: len(rule["say"]) for rule in server.script.rules}
 
 
 @pytest.mark.slow
@@ -100,46 +97,3 @@ def test_where_replies_come_from_reruns_nothing(finished: tuple[Project, Server]
     assert project.plan(*configure(project, "http://127.0.0.1:1/v1", **other)) == {}
     assert project.plan(*configure(project, "", name="replay", **other)) == {}
     assert project.plan(*configure(project, "", name="replay", temperature=0.5, send_frames=True))
-
-
-@pytest.mark.slow
-def test_it_replays_without_network_or_key(
-    finished: tuple[Project, Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("SCRIPTED_KEY", raising=False)
-    project = finished[0].clone(tmp_path / "project")
-    written = {}
-    for clip in CLIPS:
-        folder = project.folder / "results" / "videos" / clip / "v2p"
-        paths = [
-            *folder.glob("task/*.json"),
-            *folder.glob("task/*.py"),
-            *folder.glob("reward/*/?/reply.json"),
-        ]
-        for path in paths:
-            if ".provenance." not in path.name:
-                written[path] = path.read_bytes()
-                path.unlink()
-    assert len(written) > 25
-    spent = (project.folder / "replies" / "ledger.tsv").read_bytes()
-    arguments = configure(project, "", name="replay", send_frames=True)
-    wanted = [str(path.relative_to(project.folder)) for path in written]
-    done = project.run(*arguments, *wanted, timeout=1800)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    assert {path: path.read_bytes() for path in written} == written
-    assert (project.folder / "replies" / "ledger.tsv").read_bytes() == spent
-
-
-@pytest.mark.slow
-def test_the_budget_ends_the_jobs_in_one_sentence(finished: tuple[Project, Server], tmp_path: Path) -> None:
-    project = finished[0].clone(tmp_path / "project")
-    spent = ledger.total(ledger.rows(project.folder / "replies" / "ledger.tsv"))
-    arguments = configure(project, finished[1].base_url, budget_usd=round(spent, 4), temperature=0.5)
-    target = "results/videos/lift_box/v2p/task/candidate_0.py"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SCRIPTED_KEY", KEY)
-        asked = len(finished[1].asked)
-        done = project.run(*arguments, target)
-    assert done.returncode != 0
-    assert "write_task lift_box v2p 0: the budget of" in done.stdout + done.stderr
-    assert len(finished[1].asked) == asked
