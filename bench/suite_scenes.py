@@ -7,13 +7,10 @@ measured alone.
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import trimesh
 
 from tests.scenes import primitive_scene
-from video2policy.pose import rotation_about, transform
 from video2policy.rendered.motion import Thing
-from video2policy.rendered.shapes import KINDS
 from video2policy.rendered.suite import draw
 
 A, B = "thing", "other"
@@ -34,15 +31,6 @@ TASKS: Mapping[str, str] = {
     "throw_into": "throw_into",
 }
 """The suite's name of each task -> the family by which it is judged."""
-
-
-def single_scene(folder: Path, kind: str, seed: int, over: bool = False) -> Path:
-    """One object of a kind (`rendered.shapes.KINDS`), alone, to be lifted; `over` turns it upside down."""
-    mesh = KINDS[kind].mesh(np.random.default_rng(seed))
-    solid = trimesh.Trimesh(mesh.vertices, mesh.faces, process=True)
-    if over:
-        solid.apply_transform(transform(rotation_about([1, 0, 0], 180)))
-    return primitive_scene(folder, "lift", objects={A: solid})
 
 
 def _mesh(thing: Thing) -> trimesh.Trimesh:

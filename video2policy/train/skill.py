@@ -133,7 +133,7 @@ def _bring(states: States, a: str, b: str, place: Place) -> tuple[Tensor, Tensor
     # The way to its front may lead over the other object.
     clear = (top if place.where == "front" else base) + place.clear
     release = base + place.release
-    if place.where == "over" and place.release < 0:
+    if place.release < 0:
         release = torch.full_like(base, 0.006)
     hanging = states[f"{a}_long"][:, 2].abs() > 0.03
     release = torch.where(hanging, base - 0.03, release)
@@ -193,21 +193,17 @@ def learn(
         _fit(network, inputs, wanted, generator, last * EPOCHS)
         log.info("skill, round %d of %d: %.2f lifted", number + 1, ROUNDS, _lifted(sim, handled))
     assert network is not None
-    names = tuple(
-        f"{_by_role(key, handled, sim.object_names)}/{i}"
-        for key in keys
-        for i in range(state_widths(sim.object_names)[key])
-    )
-    info = PolicyInfo(len(names), tuple(units), seed, ROUNDS * STEPS * sim.n_envs, names)
-    return Skill(Policy(info, _weights(network, mean, deviation, ROUNDS * STEPS * sim.n_envs)), names)
+    names, steps = _names(sim.states(), keys, handled, sim.object_names), ROUNDS * STEPS * sim.n_envs
+    info = PolicyInfo(len(names), tuple(units), seed, steps, names)
+    return Skill(Policy(info, _weights(network, mean, deviation, steps)))
 
 
 def lifted(sim: Simulator, skill: Skill, handled: str) -> float:
     """The part of episodes in which the skill's policy, without noise, lifts the object."""
-    everyone = torch.arange(sim.n_envs)
+    everyone, keys = torch.arange(sim.n_envs), observation_keys(sim.object_names)
     sim.reset(everyone, sim.sample_object_poses(everyone))
     for _ in range(STEPS):
-        sim.step(skill.policy.act(_observation(sim.states(), observation_keys(sim.object_names))))
+        sim.step(skill.policy.act(_observation(sim.states(), keys)))
     return _lifted(sim, handled)
 
 
@@ -265,15 +261,17 @@ def _weights(network: torch.nn.Sequential, mean: Tensor, deviation: Tensor, coun
 
 @dataclass(frozen=True)
 class Skill:
-    """A policy and the name of each number that it observes."""
+    """A policy that says of each number what it is that it observes."""
 
     policy: Policy
-    inputs: tuple[str, ...]
 
     @classmethod
     def load(cls, path: Path) -> Skill:
-        policy = load_policy(path)
-        return cls(policy, policy.info.inputs)
+        return cls(load_policy(path))
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return self.policy.info.inputs
 
     def start(self, weights: Mapping[str, Tensor], inputs: Sequence[str]) -> Weights:
         """A new model's `weights` with what the skill knows put in; `inputs` name what the model observes.
@@ -306,13 +304,18 @@ class Skill:
 
 def observed(environment: Environment, handled: str) -> tuple[str, ...]:
     """The name of each number that the task's policy observes, `handled` being the object called "a"."""
-    sim, states = environment.sim, environment.sim.states()
-    widths = state_widths(sim.object_names)
+    states = environment.sim.states()
+    keys = environment.task.compute_observation_key(states)
+    return _names(states, keys, handled, environment.sim.object_names)
+
+
+def _names(states: States, keys: Sequence[str], handled: str, objects: Sequence[str]) -> tuple[str, ...]:
+    widths = state_widths(objects)
     names: list[str] = []
-    for key in environment.task.compute_observation_key(states):
+    for key in keys:
         value = states[key]
         # What the task's code adds is called as it likes.
-        name = _by_role(key, handled, sim.object_names) if key in widths else f"task/{key}"
+        name = _by_role(key, handled, objects) if key in widths else f"task/{key}"
         names += [f"{name}/{i}" for i in range(value.shape[1] if value.dim() > 1 else 1)]
     return tuple(names)
 
