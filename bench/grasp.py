@@ -63,7 +63,7 @@ def drive(sim: MujocoSim, to: Array, yaw: Array, gripper: float, steps: int) -> 
     for _ in range(steps):
         action = torch.zeros(sim.n_envs, 7)
         action[:, :3] = torch.from_numpy((to - sim._tool.target) / robot.POSITION_STEP)
-        action[:, 5] = torch.from_numpy((yaw - sim._target_angles[:, 0]) / robot.ROTATION_STEP)
+        action[:, 5] = torch.from_numpy((yaw - sim._target_angles[:, 0]) / robot.YAW_STEP)
         action[:, 6] = gripper
         sim.step(action)
 
