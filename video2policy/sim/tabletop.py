@@ -257,6 +257,10 @@ class Tabletop:
         joints[:, :3], joints[:, 3] = tool, arms.HOME_YAW
         return joints
 
+    def _distances(self, ids: NDArray) -> Array:
+        """The sensors (k, sensors) of environments `ids` where their objects are now."""
+        return self._sensors[ids]
+
     def _separate(self, ids: NDArray) -> None:
         """Raise objects out of each other, then let what does not stand on the table settle."""
         first = self._n_arm + 2
@@ -270,7 +274,7 @@ class Tabletop:
             if pair[0] < pair[1]
         }
         for _ in range(150):
-            overlap = self._sensors[ids][:, list(columns.values())] < -PENETRATION
+            overlap = self._distances(ids)[:, list(columns.values())] < -PENETRATION
             touching = overlap.any(axis=1)
             deep = ids[touching]
             if len(deep) == 0:
