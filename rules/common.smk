@@ -2,7 +2,7 @@
 import json
 from types import SimpleNamespace
 
-from video2policy import families, models
+from video2policy import models
 from video2policy.perceive.verdict import Unavailable
 from video2policy.provenance import code_digest
 from video2policy.sheet import SheetError, read_sheet
@@ -264,8 +264,11 @@ def previous_best(wc):
 def skill_if_held(wc):
     """The policy that trainings start from, where the task's object must be held."""
     wanted = setting("training")(wc)["start"] == "skill"
-    held = families.held_roles(ROWS[wc.video].family)
-    return {"skill": "<task>/task/skill.safetensors"} if wanted and held else {}
+    return (
+        {"skill": "<task>/task/skill.safetensors"}
+        if wanted and ROWS[wc.video].may_hold
+        else {}
+    )
 
 
 def only_best(wc):

@@ -155,6 +155,12 @@ CAPTIONS = {
 TURNS = {"tip_over": 90, "lay_side": 90, "upright": 90, "upside_down": 180, "lift_end": 40}
 """Degrees about x by which the handled object is turned at one end of the clip."""
 
+LEANS = {"lift_end_drop": 40}
+"""The same on the way alone."""
+
+HOPS = {"lift_drop": 0.2, "throw_up": 0.25, "throw": 0.15, "throw_surface": 0.15}
+"""Metres by which the handled object rises on the way, beyond the straight line."""
+
 N_FRAMES = 12
 
 
@@ -268,6 +274,7 @@ def primitive_scene(
         collide.write(
             name, result, rests[name], scale, place / "collision", place / "object.urdf", place / "rest.json"
         )
+    hops = {} if ends else HOPS
     ends = dict(ends or {}) or _ends(
         family,
         {name: rest.height for name, rest in rests.items()},
@@ -289,7 +296,15 @@ def primitive_scene(
         rotation = pose.matrix_from_quat(rests[name].quat)
         turned = np.asarray(turns.get(name, np.eye(3))) @ rotation
         before, after = (turned, rotation) if family == "upright" else (rotation, turned)
-        path = [pose.transform(before if t < 1 else after, first + t * (last - first)) for t in way]
+        hop = np.array([0, 0, hops.get(family, 0.0)]) if name == roles["a"] else np.zeros(3)
+        lean = pose.rotation_about([1, 0, 0], LEANS.get(family, 0)) @ rotation
+        path = [
+            pose.transform(
+                lean if family in LEANS and 0 < t < 1 else before if t < 1 else after,
+                first + t * (last - first) + 4 * t * (1 - t) * hop,
+            )
+            for t in way
+        ]
         poses = {
             "camera_from_object": [(pose.inverse(world_from_camera) @ p).tolist() for p in path],
             "confidence": [1.0] * N_FRAMES,

@@ -42,7 +42,7 @@ def family_of(scene: Scene) -> Family:
     family = FAMILIES.get(scene.task.family)
     if family is None:
         raise AuthorError(
-            f'the family "{scene.task.family}" is not yet written; this author writes {", ".join(FAMILIES)}'
+            f'the family "{scene.task.family}" is none that this author writes: {", ".join(FAMILIES)}'
         )
     return family
 
