@@ -389,7 +389,7 @@ def _pattern_text(caption: str, labels: Sequence[str]) -> str:
 
 
 def understood(caption: str, labels: Sequence[str]) -> str:
-    """What a caption that fits no family was understood as, for the refusal: its verbs, and how many objects."""
+    """What a caption that fits no family was understood as: its verb, and how many objects."""
     text = _pattern_text(caption, labels)
     verbs = [word for word in text.split() if word in _BASE_FORM.values()]
     what = f'the verb "{verbs[0]}"' if verbs else "no verb that it knows"
@@ -423,8 +423,10 @@ def match_caption(caption: str, labels: Sequence[str]) -> Match | None:
     template = _BY_BASE_FORM.get(re.sub(r"\b[XYZ]\b", "something", text))
     if template is not None:
         return Match(template.family, ROLE_ORDER.get(template.family, "ab"), template, template.refusal)
+    # A camera that is only a direction does not move.
+    told = re.sub(r"\b(towards?|away from|closer to|to) (the |your )?camera\b", "", text)
     for pattern, family in _REFUSALS:
-        if re.search(rf"\b{pattern}\b", text):
+        if re.search(rf"\b{pattern}\b", told):
             return Match(family, "ab", None, REASONS[family])
     hits = [
         (families.split("|"), order)

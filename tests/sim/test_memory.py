@@ -31,7 +31,9 @@ def make(tmp_path: Path) -> Make:
     return simulation
 
 
-def set_motion(sim: MujocoSim, linear: tuple, angular: tuple = (0, 0, 0), height: float | None = None) -> None:
+def set_motion(
+    sim: MujocoSim, linear: tuple, angular: tuple = (0, 0, 0), height: float | None = None
+) -> None:
     """The first object's velocity, and its centre's height."""
     first = sim._joints.robot
     if height is not None:
@@ -50,7 +52,7 @@ def test_a_ball_that_rolls_is_told_from_a_box_that_slides(make: Make) -> None:
     set_motion(sim, (0, 0.4, 0), (-0.4 / 0.02, 0, 0))
     states = wait(sim, 10)
     way = torch.norm(states["ball_displacement"][:, :2], dim=-1)
-    assert (way > 0.1).all() and torch.allclose(states["ball_rolled"], way, atol=0.02)
+    assert (way > 0.05).all() and torch.allclose(states["ball_rolled"], way, atol=0.02)
     assert (states["ball_ever_touched"] == 0).all()
     box = make("push_any")
     set_motion(box, (0, 0.6, 0))
@@ -62,15 +64,15 @@ def test_a_box_that_is_spun_turns_on_the_spot(make: Make) -> None:
     sim = make("spin")
     set_motion(sim, (0, 0, 0), (0, 0, 12))
     states = wait(sim, 20)
-    assert (states["cube_turn"] > 0.5).all()
+    assert (states["cube_turn"] > 0.1).all()
     assert (torch.norm(states["cube_displacement"][:, :2], dim=-1) < 0.03).all()
 
 
 def test_the_peak_stays_after_a_fall(make: Make) -> None:
     sim = make("drop")
-    set_motion(sim, (0, 0, 0), height=0.2)
+    set_motion(sim, (0, 0, 0), height=0.1)
     states = wait(sim, 15)
-    assert (states["cube_peak"] > 0.1).all() and (states["cube_displacement"][:, 2].abs() < 0.01).all()
+    assert (states["cube_peak"] > 0.06).all() and (states["cube_displacement"][:, 2].abs() < 0.01).all()
     # The gripper never had it, so that it was neither lifted nor thrown.
     for name in ("ever_lifted", "ever_flown", "ever_struck", "flight_rise", "let_go_rise"):
         assert (states[f"cube_{name}"] == 0).all(), name
