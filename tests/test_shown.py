@@ -55,6 +55,7 @@ HERE, FAR = (0.0, 0.0, 0.05), (0.05, 0.3, 0.05)
         ("pull_left", {"cube": (HERE, (0, -0.1, 0.05))}, "to the right"),
         ("push_any", {"cube": (HERE, HERE)}, "moves by 0.0 cm"),
         ("touch", {"cube": (HERE, FAR)}, "moves by 30.4 cm"),
+        ("poke_move", {"cube": (HERE, (0, 0.002, 0.05))}, "moves by 0.2 cm"),
         ("spin", {"cube": (HERE, FAR)}, "moves by 30.4 cm"),
         ("push_off", {"cube": (FAR, HERE), "mug": (HERE, HERE)}, "begins 30.4 cm from mug"),
         ("push_onto", {"cube": (HERE, FAR), "mug": (HERE, HERE)}, "ends 30.4 cm from mug"),
@@ -93,6 +94,10 @@ def test_the_clip_decides_between_what_a_caption_may_mean(tmp_path: Path) -> Non
         assert choose(clip, others).task.family == family
     still = scene(tmp_path / "still", "push_left", {"cube": (HERE, HERE)})
     assert choose(still, others).task.family == "push_left"
+    poked = ("push_any", "touch")
+    for way, family in ((0.03, "poke_move"), (0.2, "push_any"), (0.0, "touch")):
+        ends = {"cube": (HERE, (way, 0, 0.05))}
+        assert choose(scene(tmp_path / family, "poke_move", ends), poked).task.family == family
     fallen = Scene.load(primitive_scene(tmp_path / "fallen", "tip_over", objects={"tin": "cylinder"}))
     fallen = replace(fallen, task=replace(fallen.task, family="upside_down"))
     assert choose(fallen, ("tip_over", "lay_side")).task.family == "tip_over"

@@ -319,7 +319,8 @@ _RULES: tuple[tuple[str, str, str], ...] = (
     (f"{_SPIN} X .*(stop|quickly)", "spin_stop", "a"),
     (f"({_SPIN} X|X {_SPIN}|turn X around)", "spin|spin_stop", "a"),
     (f"{_THROW} X", "throw|throw_surface|throw_up", "a"),
-    ("(touch|poke|tap|prod) X", "touch|poke_move|push_any", "a"),
+    ("(touch|tap) X", "touch|poke_move", "a"),
+    ("(poke|prod) X", "poke_move|push_any|touch", "a"),
     ("(drop X|let X (fall|drop|go)|release X|X fall)", "drop|lift_drop", "a"),
     (f"{_PUT} X .*(still|without .*roll)", "put_still", "a"),
     (

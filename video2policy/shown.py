@@ -37,8 +37,8 @@ TURNED_OVER = 120.0
 LEANT = 10.0
 """It was turned over, or raised at one end, when it was turned by at least so many degrees."""
 
-POKED = 1.5
-"""What is only touched, poked or spun goes no further than so many times its longest side."""
+NUDGED, POKED = 0.1, 1.5
+"""What is poked goes at least, and what is touched, poked or spun at most, so many times its longest side."""
 
 CLOSER = 0.9
 """It came closer when the gap between the centres shrank to this share."""
@@ -238,6 +238,12 @@ def _stays(ends: Ends) -> str | None:
     return f"moves by {_cm(ends.way)} and is {_cm(ends.longest)} long"
 
 
+def _nudged(ends: Ends) -> str | None:
+    if ends.way < NUDGED * ends.longest:
+        return f"moves by {_cm(ends.way)} and is {_cm(ends.longest)} long"
+    return _stays(ends)
+
+
 def _sinks(ends: Ends) -> str | None:
     if ends.sink >= RISE * ends.a.size[2]:
         return None
@@ -323,7 +329,7 @@ SHOWN: Mapping[str, Condition] = {
     "tip_over": _tipped,
     "push_with": _shoved,
     "push_any": MOVES,
-    "poke_move": _stays,
+    "poke_move": _nudged,
     "touch": _stays,
     "push_off_edge": MOVES,
     "push_near_edge": MOVES,
@@ -388,12 +394,14 @@ def _at_first(item: SceneObject) -> SceneObject:
 def choose(scene: Scene, alternatives: Sequence[str]) -> Scene:
     """`scene` with the first family that its clip shows: the caption's own, or one of `alternatives`.
 
-    Where it shows none of them, the caption's own stays.
+    Where it shows none of them, it is the first one that is true of both ends, such as a thing that was only
+    touched; else the caption's own stays.
     """
-    for family in (scene.task.family, *alternatives):
-        if flips(scene, family):
-            return replace(scene, task=replace(scene.task, family=family))
-    return scene
+    families = (scene.task.family, *alternatives)
+    shows = [family for family in families if flips(scene, family)]
+    fits = [family for family in families if SHOWN[family](_ends(scene)) is None]
+    family = next(iter(shows + fits), scene.task.family)
+    return replace(scene, task=replace(scene.task, family=family))
 
 
 def shown(scene: Scene) -> Verdict:

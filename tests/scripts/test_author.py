@@ -110,6 +110,6 @@ def test_unknown_authors_and_families_are_refused(scene: Input, tmp_path: Path) 
         write_task.main(scene, *outputs, 0, {"name": "oracle", "seed": 0})
     loaded = Scene.load(scene)
     other = tmp_path / "scene.json"
-    replace(loaded, task=replace(loaded.task, family="roll")).save(other)
-    with pytest.raises(Failed, match="not yet written"):
+    replace(loaded, task=replace(loaded.task, family="juggle")).save(other)
+    with pytest.raises(Failed, match="none that this author writes"):
         write_task.main(Input(other), *outputs, 0, AUTHOR)
