@@ -27,6 +27,7 @@ SOLIDS = {
 """Kinds that `primitive_scene` knows by name."""
 
 BOARD = Solid("box", (0.14, 0.14, 0.02))
+BOWL = Solid("frustum", (0.1, 0.14, 0.04), "up")
 PLANK = Solid("box", (0.05, 0.16, 0.03))
 
 OBJECTS = {
@@ -58,7 +59,7 @@ OBJECTS = {
     "move_away": {"cube": "box", "tin": "cylinder"},
     "move_to_cam": {"cube": "box"},
     "move_away_cam": {"cube": "box"},
-    "pull_from_behind": {"cube": "box", "tin": "cylinder"},
+    "pull_from_behind": {"cube": "box", "ball": "ball"},
     "remove_reveal": {"tin": "cylinder", "ball": "ball"},
     "put_behind": {"cube": "box", "tin": "cylinder"},
     "drop_behind": {"cube": "box", "tin": "cylinder"},
@@ -69,7 +70,7 @@ OBJECTS = {
     "hold_over": {"ball": "ball", "mug": "mug"},
     "put_onto": {"tin": "cylinder", "board": BOARD},
     "drop_onto": {"cube": "box", "board": BOARD},
-    "take_out": {"ball": "ball", "mug": "mug"},
+    "take_out": {"ball": "ball", "bowl": BOWL},
     "lift_with": {"cube": "box", "ball": "ball"},
     "lay_side": {"tin": "cylinder"},
     "upright": {"tin": "cylinder"},

@@ -11,9 +11,9 @@ from video2policy.author.genome import Component
 
 QUANTITIES: Mapping[str, Quantity] = {
     "bottom_was": Quantity(
-        "height of its centre over the other one's top at the reset, m",
-        'bottom_was = states["{a}_init_pos"][:, 2] - states["{b}_init_pos"][:, 2] '
-        '- 0.5 * states["{b}_size"][:, 2]',
+        "height of its underside over the other one's top at the reset, m",
+        'bottom_was = states["{a}_init_pos"][:, 2] - 0.5 * states["{a}_size"][:, 2]\n'
+        'bottom_was = bottom_was - states["{b}_init_pos"][:, 2] - 0.5 * states["{b}_size"][:, 2]',
     ),
     "load_gap": Quantity(
         "height of the load's underside over the object's top, m",
