@@ -19,6 +19,7 @@ from video2policy.train.record import check_search, check_weights
 log = logging.getLogger("video2policy")
 
 MODULE = "video2policy.train.worker"
+MEASURING = "video2policy.train.measuring_worker"
 SAY_EVERY = 20.0
 """Seconds between two lines to the user."""
 MAX_FILE = 256 * 2**20
@@ -39,6 +40,7 @@ class Job:
         parent: a policy of the same task to go on from, instead of from scratch.
         skill: where to start without a parent: what `train.skill` learnt of the scene.
         sandbox: the config's `sandbox`.
+        clip: whether the reward must rank the clip's own way (its author saw it).
     """
 
     scene: Path
@@ -49,6 +51,7 @@ class Job:
     parent: Path | None = None
     skill: Path | None = None
     sandbox: str = "best_effort"
+    clip: bool = True
 
     def readable(self) -> tuple[Path, ...]:
         """What the worker has to read."""
@@ -68,6 +71,7 @@ class Job:
             "training": hyper,
             "parent": str(self.parent.resolve()) if self.parent else None,
             "skill": str(self.skill.resolve()) if self.skill else None,
+            "clip": self.clip,
         }
 
 
@@ -117,6 +121,22 @@ def run_training(job: Job, seed: int, policy: Path, log_csv: Path | None = None)
         result["success_rate"],
     )
     return result
+
+
+def measure_again(job: Job, policy: Path, seed: int) -> float:
+    """Generated success of a policy of the job on episodes that no training saw, without noise.
+
+    Raises:
+        WorkerError: the generated code failed, or what is left of it is no rate.
+    """
+    limits = Sandbox(job.sandbox, (*job.readable(), policy))
+    spec = {**job.spec(seed), "policy": str(policy.resolve())}
+    with tempfile.TemporaryDirectory(prefix="measure_") as folder:
+        result = run_worker(MEASURING, spec, Path(folder), job.training["timeout"], sandbox=limits)
+    rate = result.get("success_rate")
+    if not isinstance(rate, int | float) or not 0 <= rate <= 1:
+        raise WorkerError(f"the worker {MEASURING} wrote a success rate that cannot be")
+    return float(rate)
 
 
 def failed_training(error: WorkerError, seed: int) -> dict[str, Any]:

@@ -1,0 +1,63 @@
+# Requires: scene.json, and a task for its resets. Gives: the judgement of what is no policy trained for one reward:
+# programs that act (Code-as-Policies), and every policy of a round of reward search.
+
+
+rule act_by_code:
+    """Programs act, rewritten every 50 steps from the states of each episode; judged as policies are."""
+    input:
+        scene="<clip>/scene.json",
+        task=shared_task,
+    output:
+        programs=directory("<task>/policy/programs"),
+        eval_json="<task>/policy/eval.json",
+        rollout="<task>/policy/rollout.mp4",
+        provenance="<task>/policy/act_by_code.provenance.json",
+    log:
+        "logs/{video}/{variant}/act_by_code.log",
+    wildcard_constraints:
+        variant="|".join(BY_CODE) or "(?!)",
+    conda:
+        judging_environment
+    resources:
+        gpu=judging_gpus,
+        mem_mb=2500,
+    params:
+        video=lambda wc: wc.video,
+        variant=lambda wc: wc.variant,
+        author=author,
+        evaluation=setting("evaluation"),
+        simulation=setting("simulation"),
+        sandbox=SANDBOX,
+        code=judging_code("scripts/act_by_code.py"),
+    script:
+        "../scripts/act_by_code.py"
+
+
+rule judge_round:
+    """Judge every policy of one round of reward search; for figures 4 and 10, and read by nothing else."""
+    input:
+        scene="<clip>/scene.json",
+        task="<task>/task/task.py",
+        best="<round>/best",
+        searches=samples_of_round("search.json"),
+        policies=samples_of_round("policy.safetensors"),
+    output:
+        judged="<round>/judged.json",
+        provenance="<round>/judge_round.provenance.json",
+    log:
+        "logs/{video}/{variant}/judge_round/{iter}.log",
+    conda:
+        judging_environment
+    resources:
+        gpu=judging_gpus,
+        mem_mb=2500,
+    params:
+        video=lambda wc: wc.video,
+        variant=lambda wc: wc.variant,
+        iteration=lambda wc: int(wc.iter),
+        evaluation=setting("evaluation"),
+        simulation=setting("simulation"),
+        sandbox=SANDBOX,
+        code=judging_code("scripts/judge_round.py"),
+    script:
+        "../scripts/judge_round.py"
