@@ -65,7 +65,7 @@ BY_CODE = [
     for variant in COMPARED
     if merged_config(config, variant)["author"]["writes"] == "policy"
 ]
-NOT_BY_CODE = "".join(f"(?!{variant}$)" for variant in BY_CODE) + "[a-z0-9_]+"
+NOT_BY_CODE = "".join(f"(?!{variant}/)" for variant in BY_CODE) + "[a-z0-9_]+"
 
 
 pathvars:

@@ -85,7 +85,7 @@ def author_params(author: Mapping[str, Any], prompts: str) -> dict[str, Any]:
     A reply does not depend on where it came from or what it cost: another budget, endpoint or `replay` reruns
     nothing. `prompts` is the hash of the prompt files.
     """
-    told = {name: author[name] for name in TOLD}
+    told = {name: author[name] for name in TOLD if name in author}
     if author["name"] == "grammar":
         return {**{name: author[name] for name in ("name", "seed")}, **told}
     return {"name": "llm", **{name: author[name] for name in DECIDES}, **told, "prompts": prompts}

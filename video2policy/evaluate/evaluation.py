@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from video2policy import mjcf
-from video2policy.evaluate import statistics
+from video2policy.evaluate import hacking, statistics
 from video2policy.evaluate.judges import Verdicts, judge
 from video2policy.evaluate.recording import Recording
 from video2policy.evaluate.rollout import Shot, choose, write_rollout
@@ -205,6 +205,7 @@ def evaluate(
             float(np.mean([r.generated_success().mean() for r in recordings])), 4
         ),
         "per_seed": rows,
+        "verdicts": hacking.verdicts(Scene.load(rollouts.scene).task.roles, recordings, verdicts),
         "sandbox": recordings[0].sandbox,
     }
     return result, recordings, verdicts
