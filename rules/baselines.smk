@@ -2,20 +2,21 @@
 # programs that act (Code-as-Policies), and every policy of a round of reward search.
 
 
+ruleorder: act_by_code > evaluate
+
+
 rule act_by_code:
     """Programs act, rewritten every 50 steps from the states of each episode; judged as policies are."""
     input:
         scene="<clip>/scene.json",
         task=shared_task,
     output:
-        programs=directory("<task>/policy/programs"),
-        eval_json="<task>/policy/eval.json",
-        rollout="<task>/policy/rollout.mp4",
-        provenance="<task>/policy/act_by_code.provenance.json",
+        programs=directory("<by_code>/policy/programs"),
+        eval_json="<by_code>/policy/eval.json",
+        rollout="<by_code>/policy/rollout.mp4",
+        provenance="<by_code>/policy/act_by_code.provenance.json",
     log:
         "logs/{video}/{variant}/act_by_code.log",
-    wildcard_constraints:
-        variant="|".join(BY_CODE) or "(?!)",
     conda:
         judging_environment
     resources:

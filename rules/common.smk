@@ -65,12 +65,12 @@ BY_CODE = [
     for variant in COMPARED
     if merged_config(config, variant)["author"]["writes"] == "policy"
 ]
-NOT_BY_CODE = "".join(f"(?!{variant}/)" for variant in BY_CODE) + "[a-z0-9_]+"
 
 
 pathvars:
     clip="results/videos/{video}",
     task="<clip>/{variant}",
+    by_code=f"<clip>/{{variant,{'|'.join(BY_CODE) or '(?!)'}}}",
     round="<task>/reward/{iter}",
     generalist=f"results/generalist/{config['generalist']['name']}",
 

@@ -43,8 +43,6 @@ rule evaluate:
         provenance="<task>/policy/evaluate.provenance.json",
     log:
         "logs/{video}/{variant}/evaluate.log",
-    wildcard_constraints:
-        variant=NOT_BY_CODE,
     conda:
         judging_environment
     threads: lambda wc: setting("training")(wc)["threads"]
