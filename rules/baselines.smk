@@ -1,5 +1,5 @@
 # Requires: scene.json, and a task for its resets. Gives: the judgement of what is no policy trained for one reward:
-# programs that act (Code-as-Policies), and every policy of a round of reward search.
+# programs that act (Code-as-Policies), every policy of a round of reward search, and trainings of unpicked tasks.
 
 
 ruleorder: act_by_code > evaluate
@@ -62,3 +62,24 @@ rule judge_round:
         code=judging_code("scripts/judge_round.py"),
     script:
         "../scripts/judge_round.py"
+
+
+use rule train_reward as train_candidate with:
+    input:
+        unpack(skill_if_held),
+        scene="<clip>/scene.json",
+        task="<task>/task/candidate_{sample}.py",
+        reward="<task>/task/candidate_{sample}.py",
+    output:
+        policy="<task>/task/candidate_{sample}.safetensors",
+        log_csv="<task>/task/candidate_{sample}.log.csv",
+        search="<task>/task/candidate_{sample}.search.json",
+        provenance="<task>/task/train_candidate_{sample}.provenance.json",
+    log:
+        "logs/{video}/{variant}/train_candidate/{sample}.log",
+    params:
+        sees=author_setting("sees"),
+        simulation=setting("simulation"),
+        training=setting("training"),
+        sandbox=SANDBOX,
+        code=engine_code("scripts/train_reward.py"),

@@ -3,6 +3,8 @@ import json
 import sys
 from types import SimpleNamespace
 
+from snakemake.exceptions import WorkflowError
+
 sys.path.insert(
     0, workflow.basedir
 )  # the package is used from where it lies, here and in every job
@@ -381,4 +383,27 @@ def budgets(variants):
     """What each variant may spend: environment steps of its search, and its judged episodes."""
     return {
         variant: search_budget(merged_config(config, variant)) for variant in variants
+    }
+
+
+def hallucinated(wc):
+    """The pick and every trained candidate of table 8; only where a language model writes."""
+    settings = merged_config(config, paper.HALLUCINATING)["author"]
+    if settings["name"] == "grammar":
+        raise WorkflowError(
+            "table8 counts programs of a language model that do not run: set author.name to llm or replay"
+            " (docs/llm.md); the grammar's always run"
+        )
+    folders = [
+        f"results/videos/{video}/{paper.HALLUCINATING}/task"
+        for video in ROWS
+        if passed(video)
+    ]
+    return {
+        "picks": [f"{folder}/pick.json" for folder in folders],
+        "searches": [
+            f"{folder}/candidate_{sample}.search.json"
+            for folder in folders
+            for sample in range(settings["candidates"])
+        ],
     }

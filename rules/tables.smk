@@ -252,3 +252,21 @@ rule correlate_success:
         code=code_digest("scripts/correlate_success.py"),
     script:
         "../scripts/correlate_success.py"
+
+
+rule tabulate_hallucination:
+    """Programs that do not run or never succeed, without picking and picked (paper, table 8)."""
+    input:
+        unpack(hallucinated),
+    output:
+        table="results/tables/table8.csv",
+        markdown="results/tables/table8.md",
+        provenance="results/tables/table8.provenance.json",
+    log:
+        "logs/table8.log",
+    conda:
+        "../envs/embedded.yaml"
+    params:
+        code=code_digest("scripts/tabulate_hallucination.py"),
+    script:
+        "../scripts/tabulate_hallucination.py"

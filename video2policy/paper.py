@@ -120,6 +120,9 @@ COMPARISONS: Mapping[str, Comparison] = {
     ),
 }
 
+HALLUCINATING = "hallucination"
+"""The variant of table 8: programs that are asked for once."""
+
 HALLUCINATION: Mapping[str, tuple[float, float]] = {
     "hallucination": (0.40, 0.19),
     "does not run": (0.25, 0.13),
