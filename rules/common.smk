@@ -1,13 +1,8 @@
 # Requires: config. Gives: ROWS (the sample sheet), VARIANTS, and the input functions that several files share.
 import json
-import sys
 from types import SimpleNamespace
 
 from snakemake.exceptions import WorkflowError
-
-sys.path.insert(
-    0, workflow.basedir
-)  # the package is used from where it lies, here and in every job
 
 from video2policy import families, models, paper
 from video2policy.perceive.verdict import Unavailable
