@@ -23,8 +23,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.test_workflow import demo_rows
-from tests.workflow import Project
+from tests.workflow import Project, demo_rows
 from video2policy.provenance import SUFFIX, read_record, sha256
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
@@ -72,6 +71,11 @@ def kill_one(workflow: int, draw: random.Random) -> tuple[str, str]:
     return kind, number.name
 
 
+def hear_interrupts() -> None:
+    """Undo what a shell does to the processes that it starts in the background: it has them ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def run_with_kills(
     project: Project, draw: random.Random, pause: float, limit: int
 ) -> Counter[tuple[str, str]]:
@@ -87,6 +91,7 @@ def run_with_kills(
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=hear_interrupts,
             )
             killed = 0
             while process.poll() is None:

@@ -1,14 +1,15 @@
 """What many clips cost beside their jobs: `python -m bench.scale plan`, `batches`, `run`.
 
-`plan` and `batches` are dry runs over a sheet of many clips at 5 rounds x 8 samples x 3 seeds, with the project's
-own rules and scripts, once nothing is there and once perception is done (what follows is planned only then).
-`run` really runs the smoke configuration over many clips with scripts that only wait and write empty outputs, and
-gives the processor time that the workflow itself used: what a run spends outside its jobs.
+`plan` and `batches` are dry runs over a sheet of many clips at 5 rounds x 8 samples x 3 seeds, with the
+project's own rules and scripts, before perception and after it (what follows is planned only then).
+`run` really runs the smoke configuration over many clips with scripts that only wait and write empty outputs,
+and gives the processor time that the workflow itself used: what a run spends outside its jobs.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -43,7 +44,7 @@ for name, path in snakemake.output.items():
 
 @dataclass(frozen=True)
 class Cost:
-    """Wall and processor seconds of the workflow's own process, the most memory it held (MB), jobs planned."""
+    """Wall and processor seconds of the workflow's own process, its most memory (MB), jobs planned."""
 
     wall: float
     cpu: float
@@ -64,7 +65,7 @@ def many_clips(folder: Path, clips: int) -> Project:
 
 def perceive(project: Project) -> None:
     """Put empty files where perception would put its results, so that what follows can be planned."""
-    done = project.run("--summary", "scenes")
+    done, started = project.run("--summary", "scenes"), time.time()
     for line in done.stdout.splitlines():
         if line.startswith("results/"):
             path = project.folder / line.split("\t")[0]
@@ -73,6 +74,7 @@ def perceive(project: Project) -> None:
                 path.write_text('{"passed": true}')
             else:
                 path.mkdir(exist_ok=True)
+            os.utime(path, (started, started))  # none newer than another
 
 
 def measure(project: Project, *arguments: str) -> Cost:
