@@ -1,7 +1,7 @@
 """Builds environments with the stand-in, imports what their scripts import: `python -m bench.environments`.
 
-By default those that need no GPU and nothing off the package index; others by name. An environment is built in
-a temporary folder, with its post-deploy script, and thrown away.
+By default those that need no GPU and nothing off the package index; others by name. An environment is built
+in a temporary folder, with its post-deploy script, and thrown away.
 """
 
 from __future__ import annotations
