@@ -48,8 +48,8 @@ rule replay:
     input:
         bundle=bundle_to_replay,
     output:
-        replayed=f"results/replays/{Path(config['replay']).stem or 'none'}.json",
-        provenance=f"results/replays/{Path(config['replay']).stem or 'none'}.provenance.json",
+        replayed="<replay>/replay.json",
+        provenance="<replay>/replay.provenance.json",
     log:
         "logs/replay.log",
     conda:

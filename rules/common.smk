@@ -58,6 +58,7 @@ pathvars:
     task="<clip>/{variant}",
     round="<task>/reward/{iter}",
     generalist=f"results/generalist/{config['generalist']['name']}",
+    replay=f"results/replays/{Path(config['replay']).stem or 'none'}",
 
 
 wildcard_constraints:

@@ -2,8 +2,8 @@
 
 
 rule verify:
-    localrule: True
     """Target: compare every artifact with the hash that its job recorded, and name what must be made again."""
+    localrule: True
     params:
         python=sys.executable,
     shell:
