@@ -2,9 +2,11 @@
 
 
 rule verify:
+    log:
+        "logs/verify.log",
     """Target: compare every artifact with the hash that its job recorded, and name what must be made again."""
     localrule: True
-    params:
-        python=sys.executable,
+    conda:
+        "../envs/embedded.yaml"
     shell:
-        "{params.python:q} -m scripts.verify results"
+        "python -m scripts.verify results 2>&1 | tee {log:q}"

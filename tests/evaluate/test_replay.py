@@ -83,7 +83,7 @@ def test_a_sound_bundle(bundle: Path) -> None:
         (edit("v2p/policy/eval.json", lambda c: c.update(per_seed=[])), "no judgement"),
         (edit("v2p/policy/eval.json", lambda c: c.pop("success_rate")), "no judgement"),
         (lambda clip: (clip / "v2p/policy/eval.json").write_text("[" * 9999), "cannot be read"),
-        (edit("scene.json", lambda c: c["objects"][0].update(mesh="../../../../etc/passwd")), "not in the bundle"),
+        (edit("scene.json", lambda c: c["objects"][0].update(mesh="../../../a")), "not in the bundle"),
         (edit("scene.json", lambda c: c["objects"][0].update(hull="/etc/passwd")), "not in the bundle"),
         (edit("scene.json", lambda c: c["objects"][0].update(urdf="scene.json")), "not in the bundle"),
         (edit("scene.json", lambda c: c.pop("task")), "no scene"),

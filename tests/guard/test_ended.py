@@ -33,6 +33,6 @@ def test_a_signal_from_outside(number: signal.Signals, tmp_path: Path) -> None:
 def test_no_disk_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "free")
     monkeypatch.setattr(process.shutil, "disk_usage", lambda folder: usage(1000))
-    with pytest.raises(Ended, match="had no disk left in .*: free space and run again"):
+    with pytest.raises(Ended, match=r"had no disk left in .*: free space and run again"):
         run_worker(WORKER, {"do": "raise"}, tmp_path, 30)
     assert run_worker(WORKER, {"do": "echo", "value": 1}, tmp_path, 30) == {"value": 1}

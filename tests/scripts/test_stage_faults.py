@@ -76,6 +76,5 @@ def test_an_input_that_was_damaged_is_named(tmp_path: Path, capsys: pytest.Captu
     wood.write_text("o")
     with pytest.raises(SystemExit):
         run(main, job)
-    assert sentence(capsys) == (
-        f"carve clip: {wood} changed since the workflow made it; rebuild: snakemake --cores all --force {wood}"
-    )
+    said = f"{wood} changed since the workflow made it; rebuild: snakemake --cores all --force {wood}"
+    assert sentence(capsys) == f"carve clip: {said}"
