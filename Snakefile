@@ -32,6 +32,8 @@ include: "rules/baselines.smk"
 include: "rules/generalist.smk"
 include: "rules/report.smk"
 include: "rules/tables.smk"
+include: "rules/verify.smk"
+include: "rules/bundle.smk"
 
 
 rule all:

@@ -70,6 +70,7 @@ pathvars:
     by_code=f"<clip>/{{variant,{'|'.join(BY_CODE) or '(?!)'}}}",
     round="<task>/reward/{iter}",
     generalist=f"results/generalist/{config['generalist']['name']}",
+    replay=f"results/replays/{Path(config['replay']).stem or 'none'}",
 
 
 wildcard_constraints:
@@ -347,6 +348,24 @@ def of_every_clip(of_one):
     return lambda wc: [
         path for video in ROWS for path in of_one(SimpleNamespace(video=video))
     ]
+
+
+def judgement_records(wc):
+    """The records of the jobs that a clip's judgement rests on, its own first; none for a rejected clip."""
+    folder = f"results/videos/{wc.video}/{wc.variant}"
+    names = ("policy/evaluate", "policy/train_policy", "task/pick_task")
+    return (
+        [f"{folder}/{name}.provenance.json" for name in names]
+        if passed(wc.video)
+        else []
+    )
+
+
+def bundle_to_replay(wc):
+    """The bundle that the config names."""
+    return config["replay"] or sys.exit(
+        "replay: name the bundle to judge again (snakemake replay --config replay=FILE)"
+    )
 
 
 def truth(wc):

@@ -93,6 +93,7 @@ rule outcome:
         trajectories=trajectories_if_trained,
     output:
         outcome="<task>/outcome.json",
+        provenance="<task>/outcome.provenance.json",
     log:
         "logs/{video}/{variant}/outcome.log",
     conda:
