@@ -213,6 +213,17 @@ def finished(pattern):
     ]
 
 
+def learnt(wc):
+    """The demonstrations of the training clips that passed their gates; of the first so many, for a sample."""
+    videos = [video for video, row in ROWS.items() if row.split in (None, "train")]
+    folders = [
+        f"results/videos/{video}/{VARIANTS[0]}/demonstrations"
+        for video in videos
+        if passed(video)
+    ]
+    return folders[: int(wc.sample)] if hasattr(wc, "sample") else folders
+
+
 def exported(wc):
     """The trajectories of every clip that passed its gates, in the other formats that the config names."""
     return [

@@ -89,6 +89,7 @@ def test_an_observation_at_the_wrong_time_stops_the_arm(session, sequence, now, 
 def test_nothing_moves_before_a_reset_and_a_reset_is_not_replayed(session):
     assert "send reset" in talk(session, 10.0, sequence=0)["reason"]
     assert not talk(session, 10.05, sequence=5, reset=True)["stopped"]
+    assert "more than 100 ahead" in talk(session, 10.07, sequence=2**62, reset=True)["reason"]
     assert "not replayed" in talk(session, 10.1, sequence=5, reset=True)["reason"]
 
 
@@ -122,7 +123,7 @@ def test_arrays_cross_the_wire():
 
 def test_fuzzed_messages_cross_no_limit(policy):
     tally = hostile(policy, LIMITS, messages=1000, seed=3)
-    assert tally["messages"] == 1000 and tally["moved"] > 200 and tally["stopped"] > 200
+    assert tally["messages"] == 1000 and tally["moved"] > 300 and tally["stopped"] > 200
     assert not tally["crossed"]
 
 

@@ -39,6 +39,8 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 TOKEN_ENV = "VIDEO2POLICY_TOKEN"
 STATE_DIM = sum(ROBOT_STATES[key] for key in bc.PROPRIOCEPTION)
 TRY_LATER = 1013
+MAX_GAP = 100
+"""By which a sequence number may run ahead of the one before."""
 MAX_SIDE = 2048
 """Pixels of an image that is looked at."""
 
@@ -131,6 +133,8 @@ class Session:
         sequence, sent = message.get("sequence"), message.get("time")
         if type(sequence) is not int or not isinstance(sent, float) or not np.isfinite(sent):
             raise Stop("sequence must be a whole number and time a float, in seconds")
+        if sequence > self._sequence + MAX_GAP:  # would make everything after it look replayed
+            raise Stop(f"sequence {sequence} is more than {MAX_GAP} ahead")
         if message.get("reset") is True:
             if sequence <= self._sequence:
                 raise Stop(f"sequence {sequence} came before: a reset is not replayed either")
