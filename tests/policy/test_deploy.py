@@ -186,6 +186,20 @@ def test_one_client_at_a_time_and_the_next_after_it(policy):
     assert not served(policy, use)["stopped"]
 
 
+def test_a_silent_client_loses_the_arm(policy, monkeypatch):
+    monkeypatch.setattr(deploy, "IDLE", 0.05)
+
+    async def use(uri):
+        async with connect(uri) as silent:
+            await silent.recv()
+            with pytest.raises(ConnectionClosed, match="silent for too long"):
+                await silent.recv()
+        async with Client(uri) as client:
+            return client.description
+
+    assert served(policy, use)["policy"]
+
+
 def test_a_token_is_asked_for(policy):
     async def use(uri):
         for headers in ({}, {"Authorization": "Api-Key wrong"}):

@@ -39,6 +39,8 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 TOKEN_ENV = "VIDEO2POLICY_TOKEN"
 STATE_DIM = sum(ROBOT_STATES[key] for key in bc.PROPRIOCEPTION)
 TRY_LATER = 1013
+IDLE = 60.0
+"""Seconds after which a silent client loses the arm to another."""
 MAX_GAP = 100
 """By which a sequence number may run ahead of the one before."""
 MAX_SIDE = 2048
@@ -198,10 +200,14 @@ class Server:
         session = self.make_session()
         try:
             await connection.send(wire.pack(self.description))
-            async for data in connection:
+            while True:
+                async with asyncio.timeout(IDLE):
+                    data = await connection.recv()
                 await connection.send(wire.pack(session.handle(data, time.monotonic())))
         except ConnectionClosed:
             log.info("the client went away; the next one must reset")
+        except TimeoutError:
+            await connection.close(TRY_LATER, "silent for too long")
         finally:
             self._busy = False
 
