@@ -158,6 +158,13 @@ def judging_gpus(wc):
     return engines.gpus(engines.judging(setting("simulation")(wc)))
 
 
+def imitation_environment():
+    """Of the image policy: ResNet18 comes through transformers, what else there is with the judging engine."""
+    resnet = config["generalist"]["preset"].startswith("paper")
+    judging = engines.environment(engines.judging(config["simulation"]))
+    return f"../envs/{'resnet.yaml' if resnet else judging}"
+
+
 def per_object(pattern):
     """An input function: the file for every object of the clip."""
     return lambda wc: [
@@ -221,6 +228,27 @@ def finished(pattern):
         pattern.format(video=video, variant=VARIANTS[0])
         for video in ROWS
         if passed(video)
+    ]
+
+
+def learnt(wc):
+    """The demonstrations of the training clips that passed their gates; of the first so many, for a sample."""
+    videos = [video for video, row in ROWS.items() if row.split in (None, "train")]
+    folders = [
+        f"results/videos/{video}/{VARIANTS[0]}/demonstrations"
+        for video in videos
+        if passed(video)
+    ]
+    return folders[: int(wc.sample)] if hasattr(wc, "sample") else folders
+
+
+def exported(wc):
+    """The trajectories of every clip that passed its gates, in the other formats that the config names."""
+    return [
+        f"results/videos/{video}/{VARIANTS[0]}/trajectories.{form}"
+        for video in ROWS
+        if passed(video)
+        for form in config["trajectories"]["formats"]
     ]
 
 
