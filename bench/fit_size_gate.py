@@ -1,15 +1,16 @@
 """How unsure a size may be: `python -m bench.fit_size_gate TRUTH`.
 
-TRUTH holds `{video}.npz` of clips that `bench.suite` rendered, seeds below 1000. Each clip's kinds, distance and
-focal length are kept and its objects drawn anew, in all sizes that the kinds have; no picture is looked at.
-What names and the usual distance tell of such objects is weighed as the stage `scale` does, and printed is
-how often a size, or one of a clip's sizes, is more than a quarter off, by the uncertainty stated for it.
+TRUTH holds `{video}.npz` of clips that `bench.suite` rendered, seeds below 1000. Each clip's kinds, distance
+and focal length are kept and its objects drawn anew, in all sizes that the kinds have; no picture is looked
+at. What names and the usual distance tell of such objects is weighed as the stage `scale` does, and printed
+is how often a size, or one of a clip's sizes, is more than a quarter off, by the uncertainty stated for it.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ from video2policy.rendered.shapes import KINDS
 from video2policy.rendered.suite import HELD_OUT
 
 FIT, OVERLAP = 0.03, 0.95
-"""Error of proportions and usual overlap with the silhouette that reconstruction leaves (docs/geometry.md)."""
+"""Error of proportions, and overlap with the silhouette, as reconstruction leaves them (docs/geometry.md)."""
 EDGES = (0.0, 0.12, 0.15, 0.18, 0.2, 0.22, 0.24, 0.26, 0.3, 1.0)
 
 
@@ -54,9 +55,7 @@ def drawn(path: Path, rng: np.random.Generator, times: int) -> Iterator[list[Jud
             objects[name] = Measured(kind.name, shape, shape, float(sides[-1]) * unit, OVERLAP)
         sizes = find_sizes(objects, {}, lens=Lens(focal_uncertainty))
         yield [
-            Judged(
-                size.uncertainty, abs(size.scale * objects[name].dimensions[-1] / longest[name] - 1)
-            )
+            Judged(size.uncertainty, abs(size.scale * objects[name].dimensions[-1] / longest[name] - 1))
             for name, size in sizes.items()
         ]
 
@@ -74,7 +73,7 @@ def main() -> None:
     objects = np.array([size for sizes in clips for size in sizes])
     print(f"{len(paths)} clips, {len(objects)} sizes drawn\n")
     print("| uncertainty | sizes | more than a quarter off |\n|---|---|---|")
-    for low, high in zip(EDGES, EDGES[1:], strict=False):
+    for low, high in pairwise(EDGES):
         here = objects[(objects[:, 0] >= low) & (objects[:, 0] < high)]
         if len(here):
             print(f"| {low:.2f} to {high:.2f} | {len(here)} | {(here[:, 1] > RIGHT_SIZE).mean():.2f} |")

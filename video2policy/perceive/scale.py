@@ -452,7 +452,7 @@ def complaint(label: str, longest: float, uncertainty: float) -> str | None:
         )
     if uncertainty > UNSURE:
         return (
-            f"{label} may be {100 * longest:.3g} cm long or {uncertainty:.0%} more or less, for things of its "
-            "name vary; give its longest side in metres in the sheet"
+            f"{label} may be {100 * longest:.3g} cm long or {uncertainty:.0%} more or less, for things of "
+            "its name vary; give its longest side in metres in the sheet"
         )
     return None

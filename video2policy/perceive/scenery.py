@@ -147,9 +147,7 @@ class Scenery:
         dark = in_shadow(self.plate[roi], self.footage.images[frame][roi]) & mask[roi]
         return area(dark) / max(1, area(mask))
 
-    def foreign(
-        self, frame: int, roi: tuple[slice, slice], mask: Mask, before: Mask | None = None
-    ) -> Field:
+    def foreign(self, frame: int, roi: tuple[slice, slice], mask: Mask, before: Mask | None = None) -> Field:
         """1 where a region shows neither the object (mask (H, W)) nor the background, else 0: (H, W).
 
         Right at the mask only what was foreign ``before`` (H, W): its rim may be the object's own.
