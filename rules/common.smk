@@ -8,6 +8,7 @@ sys.path.insert(
 )  # the package is used from where it lies, here and in every job
 
 from video2policy import families, models
+from video2policy.live import Watch
 from video2policy.perceive.verdict import Unavailable
 from video2policy.provenance import code_digest
 from video2policy.sheet import SheetError, read_sheet
