@@ -4,7 +4,9 @@
 rule draw:
     """One clip's page: what was seen, written, trained and judged, with a view of the scene in 3-D."""
     input:
-        outcomes=expand("<clip>/{variant}/outcome.json", variant=VARIANTS, allow_missing=True),
+        outcomes=expand(
+            "<clip>/{variant}/outcome.json", variant=VARIANTS, allow_missing=True
+        ),
     output:
         page=directory("results/report/{video}"),
     log:
@@ -12,7 +14,7 @@ rule draw:
     conda:
         "../envs/embedded.yaml"
     params:
-        results="results",
+        results=lambda wc, output: str(Path(output.page).parents[1]),
         row=lambda wc: ROWS[wc.video].to_dict(),
         variant=VARIANTS[0],
         clip_pixels=config["report"]["clip_pixels"],

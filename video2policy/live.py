@@ -28,8 +28,10 @@ try:
     from rich.live import Live
     from rich.table import Table
     from rich.text import Text
+
+    HAS_RICH = True
 except ImportError:  # a snakemake of the user's own, without this project's requirements.txt
-    Console = None
+    HAS_RICH = False
 
 TEMPLATES = Path(__file__).parent / "report" / "templates"
 GLYPHS = {
@@ -82,7 +84,7 @@ class Watch(logging.Handler):
         for handler in logger.handlers:
             if handler.name == "DefaultStreamHandler":
                 handler.addFilter(lambda record: record.levelno >= logging.WARNING)
-        if not self.quiet and Console is not None and sys.stderr.isatty():
+        if not self.quiet and HAS_RICH and sys.stderr.isatty():
             self.screen = Screen(self)
         logger.addHandler(self)
         self.changed, self.writer = threading.Event(), threading.Thread(target=self._write_on, daemon=True)
@@ -228,7 +230,9 @@ class Watch(logging.Handler):
         table.add_column("now", ratio=1, no_wrap=True, overflow="ellipsis")
         busy: dict[str | None, list[str]] = {}
         for job in list(self.running.values()):
-            detail = " ".join([job.rule, *(v for k, v in job.wildcards.items() if k not in ("video", "variant"))])
+            detail = " ".join(
+                [job.rule, *(v for k, v in job.wildcards.items() if k not in ("video", "variant"))]
+            )
             busy.setdefault(job.video, []).append(f"{detail} {duration(now - job.started)}")
         order = sorted(self.clips, key=lambda clip: _ORDER.index(self.board.whole(clip).state))
         room = max(3, (self.screen.console.height if self.screen else 24) - 8)
@@ -237,13 +241,13 @@ class Watch(logging.Handler):
             stopped = next((cell.stopped for cell in cells.values() if cell.stopped is not None), "")
             said = Text(", ".join(busy.get(clip, ())) or stopped, style="" if clip in busy else "yellow")
             table.add_row(Text(clip[:24]), *(_shown(cell) for cell in cells.values()), said)
-        last = f"{self.finished} of {self.planned} jobs, {duration(now - self.began)}"
         failed = sum(cell.failed for cell in self.board.cells())
-        last += f", {failed} failed" if failed else ""
-        more = f"and {len(order) - room} more clips: {self.page}; " if len(order) > room else ""
-        for name in busy.get(None, ()):
-            more += f"{name}; "
-        return Group(Text(""), table, Text(more + last, style="red" if failed else "bold"))
+        last = [f"{self.finished} of {self.planned} jobs, {duration(now - self.began)}"]
+        last += [f"{failed} failed"] if failed else []
+        last += busy.get(None, [])
+        last += [f"{len(order) - room} more clips: {self.page}"] if len(order) > room else []
+        style = "red" if failed else "bold"
+        return Group(Text(""), table, Text("; ".join(last), style, no_wrap=True, overflow="ellipsis"))
 
 
 _ORDER = ("running", "failed", "begun", "waiting", "none", "stopped", "done")
@@ -287,9 +291,8 @@ class Screen:
     """
 
     def __init__(self, watch: Watch) -> None:
-        self.terminal = os.dup(2)
-        stream = os.fdopen(os.dup(2), "w", buffering=1)
-        self.console = Console(file=stream, force_terminal=True)
+        self.terminal = os.fdopen(os.dup(2), "w", buffering=1)
+        self.console = Console(file=self.terminal, force_terminal=True)
         read, write = os.pipe()
         os.dup2(write, 2)
         os.close(write)
@@ -317,6 +320,8 @@ class Screen:
     def close(self) -> None:
         """Give the terminal back, with the board as it was last."""
         sys.stderr.flush()
-        os.dup2(self.terminal, 2)
+        os.dup2(self.terminal.fileno(), 2)
         self.reader.join(timeout=2)  # a job that outlives the run may keep the pipe open
         self.live.stop()
+        if not self.reader.is_alive():
+            self.terminal.close()

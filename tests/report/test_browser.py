@@ -17,7 +17,9 @@ GOOD = synthetic.row("lift_cube", "lifting a cube", ["cube"])
 POOR = synthetic.row("move_mug", "moving a mug closer to a cube", ["mug", "cube"])
 BAD = synthetic.row("lost_ball", "rolling a ball " + "with_a_very_long_name" * 4, ["ball"])
 PAGES = ["report.html", "report/lift_cube/index.html", "report/lost_ball/index.html"]
-SHOWN = "[...document.querySelectorAll('#clips tbody tr')].filter(r => r.offsetParent).map(r => r.dataset.clip)"
+SHOWN = (
+    "[...document.querySelectorAll('#clips tbody tr')].filter(r => r.offsetParent).map(r => r.dataset.clip)"
+)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +122,7 @@ def test_the_verdicts_are_filtered_by_keyboard(results: Path, chromium: Browser)
 def test_tab_reaches_everything_that_acts(results: Path, chromium: Browser, name: str) -> None:
     chromium.open(results / name, 1280)
     acts = "a[href], summary, button, select, input:not([type=radio]), canvas, [tabindex='0']"
-    visible = f"[...document.querySelectorAll(\"{acts}\")].filter(one => one.checkVisibility())"
+    visible = f'[...document.querySelectorAll("{acts}")].filter(one => one.checkVisibility())'
     chromium.evaluate(f"window.todo = new Set({visible})")
     wanted = chromium.evaluate("todo.size")
     assert wanted > 15

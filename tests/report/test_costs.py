@@ -28,5 +28,5 @@ def test_no_ledger_costs_nothing_and_a_broken_one_is_said(tmp_path: Path) -> Non
     synthetic.write_ledger(tmp_path / "ledger.tsv")
     with (tmp_path / "ledger.tsv").open("a") as file:
         file.write("half a row\n")
-    with pytest.raises(ValueError, match="row of ledger.tsv"):
+    with pytest.raises(ValueError, match="lacks a cell"):
         costs(tmp_path / "ledger.tsv")

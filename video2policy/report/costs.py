@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Cost:
-    """The calls of one model for one job (the part of its name before the first "/": the clip). Tokens, USD."""
+    """The calls of one model for one clip: the part of a job's name before the first "/". Tokens, USD."""
 
     job: str
     model: str

@@ -1,7 +1,7 @@
 """The scene in three dimensions: its meshes and their poses as small numbers, and the script that draws them.
 
-three.js comes out of trimesh's package (which carries release 140, MIT licence, for its own viewer), so that it
-is pinned with it and fetched from nowhere else.
+three.js comes out of trimesh's package (which carries release 140, MIT licence, for its own viewer), so that
+it is pinned with it and fetched from nowhere else.
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ def coarser(mesh: trimesh.Trimesh, most: int) -> tuple[NDArray, NDArray, NDArray
 
     Vertices in the same cell of a grid become one, in ever larger cells, until few enough faces are left.
     """
-    colours = np.asarray(mesh.visual.vertex_colors)[:, :3] if mesh.visual.kind == "vertex" else None
+    visual = mesh.visual
+    painted = isinstance(visual, trimesh.visual.ColorVisuals) and visual.kind == "vertex"
+    colours = np.asarray(visual.vertex_colors)[:, :3] if painted else None
     vertices, faces = np.asarray(mesh.vertices), np.asarray(mesh.faces)
     cells = 64
     while len(faces) > most and cells > 4:
