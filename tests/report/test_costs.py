@@ -6,7 +6,7 @@ import pytest
 
 from tests.report import synthetic
 from video2policy.author.cassette import Usage
-from video2policy.author.ledger import Ledger, Prices, total, rows
+from video2policy.author.ledger import Ledger, Prices, rows, total
 from video2policy.report.costs import costs
 
 
