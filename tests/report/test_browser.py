@@ -56,6 +56,12 @@ def test_it_fits_asks_nobody_and_complains_of_nothing(
     assert chromium.evaluate("document.images.length") >= 3 and chromium.evaluate(broken) == 0
 
 
+def choose(name: str, value: str, event: str) -> str:
+    """A script that gives a control a value, as a user would."""
+    found = f"let it = document.getElementById('{name}')"
+    return f"{{ {found}; it.value = '{value}'; it.dispatchEvent(new Event('{event}')) }}"
+
+
 def test_films_play_together_and_load_nothing_before(results: Path, chromium: Browser) -> None:
     chromium.open(results / PAGES[1], 1280)
     assert not [url for url in chromium.requests() if url.endswith(".mp4")]
@@ -75,9 +81,7 @@ def test_the_scene_is_drawn_and_turns_by_keyboard(results: Path, chromium: Brows
         after = chromium.evaluate(picture)
         assert after != first, key
         first = after
-    chromium.evaluate(
-        "const s = document.getElementById('viewer-frame'); s.value = s.max; s.dispatchEvent(new Event('input'))"
-    )
+    chromium.evaluate(choose("viewer-frame", "100", "input"))
     assert chromium.evaluate(picture) != first
     assert chromium.evaluate("document.getElementById('viewer-time').textContent") == "frame 23 of 23"
 
@@ -92,14 +96,13 @@ def test_without_webgl_the_page_says_so_and_keeps_its_drawings(results: Path, ch
 def test_the_overview_is_filtered_searched_and_sorted(results: Path, chromium: Browser) -> None:
     chromium.open(results / "report.html", 1280)
     assert chromium.evaluate(SHOWN) == ["lift_cube", "move_mug", "lost_ball"]
-    choose = "(() => {{ const one = document.getElementById('{}'); one.value = '{}'; one.dispatchEvent(new Event('{}')) }})()"
-    chromium.evaluate(choose.format("success", "0,0.5", "change"))
+    chromium.evaluate(choose("success", "0,0.5", "change"))
     assert chromium.evaluate(SHOWN) == ["move_mug"]
     assert chromium.evaluate("document.getElementById('count').textContent") == "1 of 3 clips shown"
-    chromium.evaluate(choose.format("success", "", "change"))
-    chromium.evaluate(choose.format("search", "HIDDEN ball", "input"))
+    chromium.evaluate(choose("success", "", "change"))
+    chromium.evaluate(choose("search", "HIDDEN ball", "input"))
     assert chromium.evaluate(SHOWN) == ["lost_ball"]
-    chromium.evaluate(choose.format("search", "", "input"))
+    chromium.evaluate(choose("search", "", "input"))
     for order in (["lost_ball", "move_mug", "lift_cube"], ["lift_cube", "move_mug", "lost_ball"]):
         chromium.evaluate("document.querySelector('[data-sort=judged]').click()")
         assert chromium.evaluate(SHOWN) == order

@@ -78,9 +78,9 @@ def coarser(mesh: trimesh.Trimesh, most: int) -> tuple[NDArray, NDArray, NDArray
 
     Vertices in the same cell of a grid become one, in ever larger cells, until few enough faces are left.
     """
-    visual = mesh.visual
-    painted = isinstance(visual, trimesh.visual.ColorVisuals) and visual.kind == "vertex"
-    colours = np.asarray(visual.vertex_colors)[:, :3] if painted else None
+    visual, colours = mesh.visual, None
+    if isinstance(visual, trimesh.visual.ColorVisuals) and visual.kind == "vertex":
+        colours = np.asarray(visual.vertex_colors)[:, :3]
     vertices, faces = np.asarray(mesh.vertices), np.asarray(mesh.faces)
     cells = 64
     while len(faces) > most and cells > 4:
