@@ -116,7 +116,7 @@ class Tabletop:
             self._variation = Variation(randomise, scene, scene_root, self.scale, largest, seed)
             self._variation.add_assets(spec)
         largest = self._variation.largest if self._variation else 1.0
-        self._placing = Placing(self._shapes, self._rng, largest)
+        self._placing = Placing(self._shapes, self._rng, largest, mjcf.table_of(scene))
         model = spec.compile()
         self.model = model
         self._batch = start(model, self._variation)
@@ -137,6 +137,7 @@ class Tabletop:
         self._contacts = states.Contacts.of(model, self.object_names)
         self._buffer = states.Buffer(n_envs, self.object_names)
         self._buffer.objects.size[:] = [self.object_sizes[name] for name in self.object_names]
+        self._buffer.robot.table_half[:] = mjcf.table_of(scene)
         self._joints = states.Bodies(
             self._qpos,
             self._qvel,
