@@ -1,4 +1,4 @@
-"""robosuite's Lift (Panda, operational space control, 20 Hz), timed by `bench.peers` in its own environment."""
+"""robosuite's Lift (Panda, operational space control), timed by `bench.peers` in an environment of its own."""
 
 import sys
 import time

@@ -65,7 +65,7 @@ def main(
 def _go_on(
     job: Job, winner: dict[str, Any], seed: int, policy: Path, legs: int, course: Path
 ) -> list[dict[str, Any]]:
-    """Train the policy on in place until it is solved; how the trainings ended. `course`: see run_training."""
+    """Train the policy on in place until it is solved; how those ended. `course`: see run_training."""
     trained: list[dict[str, Any]] = []
     best, leg = winner, policy.with_name("leg.safetensors")
     while len(trained) < legs and best["stopped"] != "solved":

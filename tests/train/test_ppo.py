@@ -1,5 +1,6 @@
 """Training: the same seed gives the same policy, stops count steps, parents are gone on from."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,14 +120,7 @@ def test_an_interrupted_training_gives_the_policy_of_an_undisturbed_one(tmp_path
     class Killed(Exception):
         pass
 
-    training = Training(
-        max_steps=8 * 32 * N,
-        minibatch=256,
-        units=(16, 16),
-        window=16,
-        check_episodes=N,
-        checkpoint_episodes=2,
-    )
+    training = replace(TINY, max_steps=8 * 32 * N, checkpoint_episodes=2)
     undisturbed = run(tmp_path, training, seed=3, checkpoint=tmp_path / "undisturbed.safetensors")
 
     def kill(row: dict) -> None:

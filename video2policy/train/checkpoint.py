@@ -95,7 +95,10 @@ def restore(path: Path, agent: A2CAgent, episodes: Episodes) -> Course:
     agent.update_lr(agent.last_lr)
     episodes.names = tuple(numbers["components"])
     columns = [parts["episodes"][name].tolist() for name in ("steps", "success", "total", "components")]
-    episodes.finished[:] = [Finished(*row[:3], tuple(row[3])) for row in zip(*columns, strict=True)]
+    episodes.finished[:] = [
+        Finished(steps, success, total, tuple(components))
+        for steps, success, total, components in zip(*columns, strict=True)
+    ]
     return Course(best=parts["best"], **numbers["course"])
 
 
