@@ -28,7 +28,7 @@ def main(
     parent = previous / "policy.safetensors" if previous and training["warm_start"] else None
     try:
         job = Job(scene, task, reward, simulation, training, parent, skill, sandbox)
-        result = run_training(job, seed, policy, log_csv)
+        result = run_training(job, seed, policy, log_csv, policy.with_name("training"))
     except WorkerError as error:
         logging.getLogger("video2policy").info("the reward failed: %s", str(error).splitlines()[-1].strip())
         result = failed_training(error, seed)

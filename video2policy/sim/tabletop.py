@@ -178,6 +178,13 @@ class Tabletop:
         """Random, collision-free poses on the table: object -> (k, 7), any yaw."""
         return self._placing.sample(len(env_ids))
 
+    def reseed(self, seed: int) -> None:
+        """Draw poses, noise and what is randomised from `seed`, from the next reset on."""
+        self._placing.reseed(seed)
+        if self._variation:
+            self._variation.reseed(seed)
+            self._episodes[:] = -1
+
     def reset(self, env_ids: torch.Tensor, poses: Poses) -> None:
         """Start episodes; raises mjcf.SceneError for poses that are not finite or off the table."""
         ids = np.asarray(env_ids, dtype=np.int32)
