@@ -21,6 +21,7 @@ include: "rules/policy.smk"
 include: "rules/generalist.smk"
 include: "rules/report.smk"
 include: "rules/tables.smk"
+include: "rules/verify.smk"
 
 
 rule all:
