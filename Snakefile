@@ -22,6 +22,7 @@ include: "rules/generalist.smk"
 include: "rules/report.smk"
 include: "rules/tables.smk"
 include: "rules/verify.smk"
+include: "rules/bundle.smk"
 
 
 rule all:

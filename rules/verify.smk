@@ -2,9 +2,9 @@
 
 
 rule verify:
+    localrule: True
     """Target: compare every artifact with the hash that its job recorded, and name what must be made again."""
     params:
         python=sys.executable,
-    localrule: True
     shell:
         "{params.python:q} -m scripts.verify results"

@@ -18,6 +18,9 @@ PACKAGES = ("video2policy", "scripts")
 SUFFIX = ".provenance.json"
 """How the names of jobs' records end."""
 
+TIMESTAMP = ".snakemake_timestamp"
+"""What snakemake puts into every directory that a job wrote, after the job."""
+
 notes: dict[str, Any] = {}
 """What this process found out about how it works, such as the sandbox that its workers reached."""
 
@@ -26,7 +29,7 @@ def sha256(path: Path) -> str:
     """Hash of a file, or of a directory's file names and contents. Raises OSError where there is none."""
     digest = hashlib.sha256()
     if path.is_dir():
-        for file in sorted(p for p in path.rglob("*") if p.is_file()):
+        for file in sorted(p for p in path.rglob("*") if p.is_file() and p.name != TIMESTAMP):
             digest.update(f"{file.relative_to(path)}\0{sha256(file)}\n".encode())
         return digest.hexdigest()
     with path.open("rb") as stream:
