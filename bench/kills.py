@@ -75,7 +75,7 @@ def kill_one(workflow: int, draw: random.Random) -> tuple[str, str]:
 def run_with_kills(
     project: Project, draw: random.Random, pause: float, limit: int
 ) -> Counter[tuple[str, str]]:
-    """Run to the end through at most `limit` kills, at intervals of up to twice `pause` seconds."""
+    """Run to the end through at most `limit` kills, on average `pause` seconds apart."""
     kills: Counter[tuple[str, str]] = Counter()
     log = project.folder / "killed.log"
     while True:
@@ -91,7 +91,7 @@ def run_with_kills(
             killed = 0
             while process.poll() is None:
                 try:
-                    process.wait(draw.uniform(0, 2 * pause) if kills.total() < limit else None)
+                    process.wait(draw.expovariate(1 / pause) if kills.total() < limit else None)
                 except subprocess.TimeoutExpired:
                     kind, number = kill_one(process.pid, draw)
                     kills[kind, number] += 1
@@ -110,28 +110,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--pause", type=float, default=0.06, help="mean seconds between kills over an undisturbed run's"
-    )
+    parser.add_argument("--pause", type=float, default=15.0, help="mean seconds between two kills")
     parser.add_argument("--reference", type=Path, help="folder of an undisturbed run, instead of making one")
     arguments = parser.parse_args()
     draw, total, different = random.Random(arguments.seed), Counter[tuple[str, str]](), 0
     with tempfile.TemporaryDirectory(prefix="kills_") as folder:
         reference = Project(arguments.reference) if arguments.reference else None
-        started = time.monotonic()
         if reference is None:
             reference = Project.copy(Path(folder) / "undisturbed")
             reference.write_sheet(demo_rows()[:1])
             done = reference.run(timeout=7200)
             if done.returncode:
                 sys.exit(done.stdout + done.stderr)
-        pause = arguments.pause * max(time.monotonic() - started, 120.0)
         for number in range(arguments.kills):
             if total.total() >= arguments.kills:
                 break
             project = Project.copy(Path(folder) / f"run_{number}")
             project.write_sheet(demo_rows()[:1])
-            kills = run_with_kills(project, draw, pause, arguments.kills - total.total())
+            kills = run_with_kills(project, draw, arguments.pause, arguments.kills - total.total())
             total += kills
             wrong = differences(project, reference)
             different += len(wrong)
