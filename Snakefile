@@ -31,6 +31,8 @@ include: "rules/policy.smk"
 include: "rules/generalist.smk"
 include: "rules/report.smk"
 include: "rules/tables.smk"
+include: "rules/verify.smk"
+include: "rules/bundle.smk"
 
 
 rule all:

@@ -294,6 +294,24 @@ def of_every_clip(of_one):
     ]
 
 
+def judgement_records(wc):
+    """The records of the jobs that a clip's judgement rests on, its own first; none for a rejected clip."""
+    folder = f"results/videos/{wc.video}/{wc.variant}"
+    names = ("policy/evaluate", "policy/train_policy", "task/pick_task")
+    return (
+        [f"{folder}/{name}.provenance.json" for name in names]
+        if passed(wc.video)
+        else []
+    )
+
+
+def bundle_to_replay(wc):
+    """The bundle that the config names."""
+    return config["replay"] or sys.exit(
+        "replay: name the bundle to judge again (snakemake replay --config replay=FILE)"
+    )
+
+
 def truth(wc):
     """The truth beside the clip: an npz of the clip's name, which rendered clips have."""
     path = ROWS[wc.video].clip.with_suffix(".npz")

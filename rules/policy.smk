@@ -92,6 +92,7 @@ rule outcome:
         trajectories=if_passed("trajectories"),
     output:
         outcome="<task>/outcome.json",
+        provenance="<task>/outcome.provenance.json",
     log:
         "logs/{video}/{variant}/outcome.log",
     conda:

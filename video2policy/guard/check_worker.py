@@ -21,6 +21,7 @@ import torch
 
 from video2policy.guard.behaviour import Check, Report, check_task
 from video2policy.guard.lockdown import contain
+from video2policy.guard.process import OUTSIDE
 from video2policy.scene import Scene
 
 MAX_REPORT = 2**20
@@ -43,7 +44,7 @@ def check_apart(
 ) -> dict[str, Any]:
     """The report on one candidate, made in a child process that locks itself down by `lock`.
 
-    A hang or crash becomes a failed check.
+    A hang or crash becomes a failed check; where something else ended the child, this process ends likewise.
     """
     read_end, write_end = os.pipe()
     sys.stdout.flush()
@@ -76,6 +77,8 @@ def check_apart(
             problem = "its check gave no report"
         except ValueError:
             ended = os.waitstatus_to_exitcode(code)
+            if -ended in OUTSIDE:
+                os.kill(os.getpid(), -ended)
             problem = f"its process died (status {ended}) during the checks"
     return Report([Check("loads", False, problem)]).to_json()
 
