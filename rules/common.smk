@@ -3,6 +3,7 @@ import json
 from types import SimpleNamespace
 
 from video2policy import families, models
+from video2policy.live import Watch
 from video2policy.perceive.verdict import Unavailable
 from video2policy.provenance import code_digest
 from video2policy.sheet import SheetError, read_sheet
