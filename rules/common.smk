@@ -207,6 +207,16 @@ def finished(pattern):
     ]
 
 
+def exported(wc):
+    """The trajectories of every clip that passed its gates, in the other formats that the config names."""
+    return [
+        f"results/videos/{video}/{VARIANTS[0]}/trajectories.{form}"
+        for video in ROWS
+        if passed(video)
+        for form in config["trajectories"]["formats"]
+    ]
+
+
 def candidates(wc):
     """All candidates for the task's code."""
     return [

@@ -23,6 +23,7 @@ from video2policy.evaluate.rollout import Shot, choose, write_rollout
 from video2policy.guard.process import Sandbox, run_worker
 from video2policy.scene import Scene
 from video2policy.sim import engines
+from video2policy.sim.base import Kind
 from video2policy.sim.mujoco import MujocoSim
 from video2policy.sim.randomise import Randomisation
 from video2policy.task import state_widths
@@ -144,15 +145,29 @@ class Rollouts:
         return mjcf.gripper_scale(scene, self.scene.parent, mjcf.grasped_objects(scene), self.robot)
 
 
-def film(
-    sim: MujocoSim, recording: Recording, episode: int, camera: str, width: int, height: int
-) -> Iterator[Images]:
-    """The episode's frames (height, width, 3), drawn from its configurations without any generated code."""
+def views(
+    sim: MujocoSim,
+    recording: Recording,
+    episode: int,
+    camera: str,
+    width: int,
+    height: int,
+    kinds: Sequence[Kind],
+) -> Iterator[list[npt.NDArray[Any]]]:
+    """The episode's views of the given kinds, drawn from its configurations without any generated code."""
     if recording.draws:
         sim.randomise(np.zeros(1, np.int32), recording.drawn(episode))
     for configuration in recording.configuration[:, episode]:
         sim.show(0, configuration)
-        yield np.asarray(sim.render(0, camera, width, height), np.uint8)
+        yield sim.images(0, camera, width, height, kinds)
+
+
+def film(
+    sim: MujocoSim, recording: Recording, episode: int, camera: str, width: int, height: int
+) -> Iterator[Images]:
+    """The episode's frames (height, width, 3); see `views`."""
+    for (image,) in views(sim, recording, episode, camera, width, height, ("rgb",)):
+        yield np.asarray(image, np.uint8)
 
 
 def evaluate(
