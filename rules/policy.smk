@@ -22,6 +22,7 @@ rule train_policy:
         mem_mb=2500,
     params:
         n_seeds=lambda wc: setting("evaluation")(wc)["seeds"],
+        sees=author_setting("sees"),
         simulation=setting("simulation"),
         training=setting("training"),
         sandbox=SANDBOX,
@@ -125,7 +126,7 @@ rule outcome:
         scene="<clip>/scene.json",
         eval_json=if_passed("policy/eval.json"),
         rollout=if_passed("policy/rollout.mp4"),
-        trajectories=if_passed("trajectories"),
+        trajectories=trajectories_if_trained,
     output:
         outcome="<task>/outcome.json",
         provenance="<task>/outcome.provenance.json",

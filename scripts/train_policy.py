@@ -27,6 +27,7 @@ def main(
     training: dict[str, Any],
     skill: Input | None = None,
     sandbox: str = "best_effort",
+    sees: str = "clip",
 ) -> None:
     """`best` is the folder of the best reward; `n_seeds` counts the search's own training.
 
@@ -36,7 +37,7 @@ def main(
     """
     folder = Path(seeds)
     winner = json.loads((best / "search.json").read_text())
-    job = Job(scene, task, best / "reward.py", simulation, training, skill=skill, sandbox=sandbox)
+    job = Job(scene, task, best / "reward.py", simulation, training, None, skill, sandbox, sees == "clip")
     seed, first = int(training["seed"]), folder / "seed_0.safetensors"
     shutil.copyfile(best / "policy.safetensors", first)
     trained: list[dict[str, Any]] = []

@@ -26,6 +26,7 @@ log = logging.getLogger("video2policy")
 
 MODULE = "video2policy.train.worker"
 FILE = "video2policy/train/worker.py"
+MEASURING = "video2policy.train.measuring_worker"
 CHECKPOINT = "checkpoint.safetensors"
 """Name of `train.checkpoint`'s file in the worker's folder."""
 SAY_EVERY = 20.0
@@ -50,6 +51,7 @@ class Job:
         parent: a policy of the same task to go on from, instead of from scratch.
         skill: where to start without a parent: what `train.skill` learnt of the scene.
         sandbox: the config's `sandbox`.
+        clip: whether the reward must rank the clip's own way (its author saw it).
     """
 
     scene: Path
@@ -60,6 +62,7 @@ class Job:
     parent: Path | None = None
     skill: Path | None = None
     sandbox: str = "best_effort"
+    clip: bool = True
 
     def readable(self) -> tuple[Path, ...]:
         """What the worker has to read."""
@@ -91,6 +94,7 @@ class Job:
             "training": hyper,
             "parent": str(self.parent.resolve()) if self.parent else None,
             "skill": str(self.skill.resolve()) if self.skill else None,
+            "clip": self.clip,
         }
 
 
@@ -129,6 +133,22 @@ def run_training(
         result["success_rate"],
     )
     return result
+
+
+def measure_again(job: Job, policy: Path, seed: int) -> float:
+    """Generated success of a policy of the job on episodes that no training saw, without noise.
+
+    Raises:
+        WorkerError: the generated code failed, or what is left of it is no rate.
+    """
+    limits = Sandbox(job.sandbox, (*job.readable(), policy))
+    spec = {**job.spec(seed), "policy": str(policy.resolve())}
+    with tempfile.TemporaryDirectory(prefix="measure_") as folder:
+        result = run_worker(MEASURING, spec, Path(folder), job.training["timeout"], sandbox=limits)
+    rate = result.get("success_rate")
+    if not isinstance(rate, int | float) or not 0 <= rate <= 1:
+        raise WorkerError(f"the worker {MEASURING} wrote a success rate that cannot be")
+    return float(rate)
 
 
 class _Course:

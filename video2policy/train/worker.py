@@ -2,17 +2,17 @@
 
 The specification, spec.json: what `sim.engines.make` reads (scene, engine, robot, ...), task, reward (paths),
 environments, seed, success_weight, training (fields of `ppo.Training`), parent (a policy to go on from, or
-null), skill (a policy of `train.skill` to start from, or null). Where checkpoint.safetensors lies beside it,
-training goes on from there. It leaves policy.safetensors, log.csv and result.json, which is search.json:
-measured by the generated success alone. Of a reward that is not worth training (`guard.screening`) it leaves
-the reason only.
+null), skill (a policy of `train.skill` to start from, or null), clip (whether the reward must rank the clip's
+own way). Where checkpoint.safetensors lies beside it, training goes on from there. It leaves
+policy.safetensors, log.csv and result.json, which is search.json: measured by the generated success alone.
+Of a reward that is not worth training (`guard.screening`) it leaves the reason only.
 """
 
 import csv
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from video2policy.sim import engines
 from video2policy.sim.base import Simulator
 from video2policy.sim.environment import Environment
 from video2policy.train.checkpoint import CHECKPOINT
+from video2policy.train.episodes import Finished
 from video2policy.train.policy import load_policy, save_policy
 from video2policy.train.ppo import Training, prepare, train
 from video2policy.train.skill import Skill
@@ -51,7 +52,7 @@ def main(spec: Mapping[str, Any]) -> None:
     rehearse(simulate, [int(spec["environments"])])
     contain(spec)
 
-    reason = screening.why_not(scene, Path(spec["task"]), Path(spec["reward"]))
+    reason = screening.why_not(scene, Path(spec["task"]), Path(spec["reward"]), bool(spec["clip"]))
     if reason is not None:
         Path("result.json").write_text(json.dumps({"stopped": "screened", "reason": reason}))
         return
@@ -75,11 +76,17 @@ def main(spec: Mapping[str, Any]) -> None:
         "success_rate": round(outcome.success_rate, 4),
         "steps": outcome.steps,
         "stopped": outcome.stopped,
+        "learning": _share(outcome.episodes.finished),
         "seed": int(spec["seed"]),
         "horizon": sim.horizon,
         **outcome.episodes.summary(),
     }
     Path("result.json").write_text(json.dumps(result))
+
+
+def _share(episodes: Sequence[Finished]) -> float:
+    """The part of all training's episodes that succeeded, exploration included."""
+    return round(sum(episode.success for episode in episodes) / max(len(episodes), 1), 4)
 
 
 class _Progress:
