@@ -1,7 +1,16 @@
 # Video2Policy: an RGB clip of a person handling objects -> scene -> task -> reward -> policy -> report.
 # Results lie under results/: one folder per clip in results/videos/, tables in results/tables/,
 # the report in results/report.html. Every knob is in config.yaml. docs/architecture.md draws the DAG.
-from snakemake.utils import min_version, validate
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+sys.path.insert(
+    0, workflow.basedir
+)  # the package is used from where it lies, here and in every job
+
+from video2policy.config import complaint
 
 min_version("9.20")
 
@@ -9,7 +18,8 @@ min_version("9.20")
 configfile: "config.yaml"
 
 
-validate(config, "schemas/config.schema.yaml")
+if wrong := complaint(config, Path(workflow.basedir, "schemas/config.schema.yaml")):
+    sys.exit(wrong)
 
 
 include: "rules/common.smk"
@@ -18,9 +28,12 @@ include: "rules/scene.smk"
 include: "rules/author.smk"
 include: "rules/reward.smk"
 include: "rules/policy.smk"
+include: "rules/baselines.smk"
 include: "rules/generalist.smk"
 include: "rules/report.smk"
 include: "rules/tables.smk"
+include: "rules/verify.smk"
+include: "rules/bundle.smk"
 
 
 WATCH = Watch(

@@ -9,6 +9,7 @@ rule draw:
         ),
     output:
         page=directory("results/report/{video}"),
+        provenance="results/report/{video}.provenance.json",
     log:
         "logs/{video}/draw.log",
     conda:
@@ -29,6 +30,7 @@ rule report:
         pages=expand("results/report/{video}", video=ROWS),
     output:
         report="results/report.html",
+        provenance="results/report.provenance.json",
     log:
         "logs/report.log",
     conda:
@@ -55,6 +57,7 @@ rule summarise:
     output:
         table="results/tables/summary.csv",
         markdown="results/tables/summary.md",
+        provenance="results/tables/summary.provenance.json",
     log:
         "logs/summarise.log",
     conda:

@@ -17,7 +17,7 @@ def main(
     simulation: dict[str, Any],
     sandbox: str = "best_effort",
 ) -> None:
-    """`collection`: episodes to keep, and either image (pixels) and cameras, or the imitation preset."""
+    """`collection`: how many episodes to keep, and either what of (`Wish`) or the imitation preset."""
     if "preset" in collection:
         preset = PRESETS[collection["preset"]]
         wish = Wish(
@@ -28,7 +28,7 @@ def main(
             preset.after,
         )
     else:
-        wish = Wish(int(collection["episodes"]), int(collection["image"]), tuple(collection["cameras"]))
+        wish = Wish(**{**collection, "cameras": tuple(collection["cameras"])})
     rollouts = Rollouts.from_config(scene, task, simulation, sandbox)
     collect(rollouts, policy, wish, trajectories)
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.stage import sha256
 from tests.test_workflow import demo_rows
 from tests.workflow import SNAKEMAKE, Project
+from video2policy.provenance import sha256
 
 pytestmark = [
     pytest.mark.slow,

@@ -248,7 +248,8 @@ def test_one_sentence_for_what_is_wrong(tsv: Write, lines: list[str], columns: s
         (b"  \n", ["empty"]),
         (HEADER.encode() + b"\nx\tc.mp4\tlifting caf\xe9 up\tcaf\xe9\n", ["line 2", "UTF-8"]),
         (b"video\tclip\tobjects\nx\ty\tz\n", ['column "caption" is missing']),
-        (b"video,clip,caption,objects\n", ["unknown column", "columns are"]),
+        (b"video,clip,caption,objects\n", ["separate them by tabs"]),
+        (b"video;clip;caption;objects\n", ["separate them by tabs"]),
     ],
 )
 def test_broken_files(tmp_path: Path, data: bytes, words: list[str]) -> None:

@@ -241,7 +241,8 @@ def test_an_unknown_config_name_is_refused(tmp_path: Path) -> None:
     project.write_sheet(demo_rows()[:1])
     done = project.run("--config", "vidoes=my.tsv")
     assert done.returncode != 0
-    assert "vidoes" in done.stdout + done.stderr
+    assert 'there is no "vidoes"; did you mean "videos"' in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_a_broken_clip_is_a_verdict_and_the_others_go_on(smoke: Project, tmp_path: Path) -> None:

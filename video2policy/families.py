@@ -14,40 +14,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-SUPPORTED = (
-    "lift",
-    "push_left",
-    "push_right",
-    "put_next",
-    "drop_next",
-    "put_front",
-    "drop_front",
-    "move_closer",
-    "cover",
-    "uncover",
-    "put_into",
-    "drop_into",
-    "throw_into",
-    "tip_over",
-    "push_with",
-)
-"""Families for which the grammar author of this version writes tasks and the judges have a predicate."""
-
-ROLE_ORDER = {"cover": "ba", "uncover": "ba", "push_with": "ba", "lift_with": "ba"}
+ROLE_ORDER = {"cover": "ba", "uncover": "ba", "push_with": "ba"}
 """Roles in the order in which a template names the objects, where it is not `ab`.
 
-"Covering [b] with [a]", "Uncovering [b]" (the cover `a` is not named), "Pushing [b] with [a]",
-"Lifting [b] with [a] on it".
+"Covering [b] with [a]", "Uncovering [b]" (the cover `a` is not named), "Pushing [b] with [a]".
 """
 
 _NOT_HELD = """
-push_left push_right push_any push_with push_off push_onto push_off_edge push_near_edge pull_left pull_right
-pull_onto pull_from_behind poke_move move_away move_to_cam move_away_cam tip_over touch roll spin
-spin_stop
+push_left push_right push_any push_with push_off push_onto push_off_edge push_near_edge poke_move move_away
+move_to_cam move_away_cam tip_over lay_side touch roll
 """
 NOT_HELD = frozenset(_NOT_HELD.split())
-"""Families whose objects need not be held between the fingers; in others `a` is, or as `HELD_ROLES` says."""
-HELD_ROLES = {"lift_with": "b"}
+"""Families whose objects need not be held between the fingers; in others `a` is."""
+
+EDGE_FAMILIES = ("push_off_edge", "push_near_edge")
+"""Families about an edge of the table, which must be within the arm's reach."""
 
 REASONS = {
     # status C: not for this system
@@ -113,9 +94,7 @@ class Template:
     def refusal(self) -> str | None:
         """Why no task can be made of clips with this template; None when one can."""
         if self.status == "A":
-            if self.family in SUPPORTED:
-                return None
-            return _not_yet(self.family)
+            return None
         kind = (
             "needs a scene element that is not there yet" if self.status == "B" else "is not for this system"
         )
@@ -128,10 +107,6 @@ class Template:
         return tuple(
             i for i, name in enumerate(names) if name.lower() not in ("part", "somewhere", "number of")
         )
-
-
-def _not_yet(family: str) -> str:
-    return f'the family "{family}" is not yet written; this version writes {", ".join(sorted(SUPPORTED))}'
 
 
 def normalise(text: str) -> str:
@@ -160,6 +135,9 @@ _BY_TEXT = {normalise(template.text): template for template in TEMPLATES}
 N_OBJECTS = {t.family: t.n_objects for t in reversed(TEMPLATES) if t.status == "A"} | {"throw_into": 2}
 """Number of objects of every family of status A, and of the paper's "throw into", which is no template."""
 
+SUPPORTED = tuple(N_OBJECTS)
+"""Families for which the grammar author writes tasks and the judges have a predicate."""
+
 
 def find_template(text: str | int) -> Template | None:
     """The template with this text (brackets, case, punctuation, spacing do not matter) or id, or None."""
@@ -171,7 +149,7 @@ def find_template(text: str | int) -> Template | None:
 
 def held_roles(family: str) -> str:
     """Roles of the objects that the task must hold between the fingers."""
-    return "" if family in NOT_HELD else HELD_ROLES.get(family, "a")
+    return "" if family in NOT_HELD else "a"
 
 
 def assign_roles(family: str, objects: Sequence[str], order: str | None = None) -> dict[str, str]:
@@ -342,4 +320,4 @@ def match_caption(caption: str, labels: Sequence[str]) -> Match | None:
     if not hits:
         return None
     _, family, order = hits[0]
-    return Match(family, order, None, None if family in SUPPORTED else _not_yet(family))
+    return Match(family, order)

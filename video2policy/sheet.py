@@ -184,6 +184,8 @@ def _tsv_entries(path: Path) -> Iterator[Entry]:
 
 
 def _check_header(header: Sequence[str], where: str) -> None:
+    if len(header) == 1 and len(set(re.split("[,;]", header[0])) & set(COLUMNS)) > 1:
+        raise SheetError(f"{where}: the columns stand between commas or semicolons; separate them by tabs.")
     for name in header:
         if name not in COLUMNS:
             raise SheetError(f'{where}: unknown column "{name}"; the columns are {", ".join(COLUMNS)}.')

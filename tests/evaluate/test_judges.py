@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.evaluate import more_cases
 from tests.evaluate.scripted import Episode
 from video2policy.evaluate.judges import HOLD_STEPS, JUDGES, JudgeError, judge
 from video2policy.families import SUPPORTED
@@ -314,6 +315,8 @@ CASES = {
     ),
 }
 
+CASES |= more_cases.CASES
+
 POSITIVE = [(family, i) for family, case in CASES.items() for i in range(len(case[1]))]
 NEGATIVE = [(family, why) for family, case in CASES.items() for why in case[2]]
 
@@ -383,7 +386,7 @@ def test_turning_the_pair_about_z_does_not_change_next_to():
 
 
 def test_wrong_questions_are_refused_clearly():
-    with pytest.raises(JudgeError, match=r"no judge for the family 'juggle'.*cover, drop_front"):
+    with pytest.raises(JudgeError, match=r"no judge for the family 'juggle'.*cover, drop"):
         judge("juggle", ONE, lift().record())
     with pytest.raises(JudgeError, match="role 'b'"):
         judge("cover", ONE, lift().record())

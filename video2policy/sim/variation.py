@@ -41,10 +41,9 @@ class Variation:
         self.randomisation = replace(randomisation, size=(low, high))
         self.largest = high
         self.names = scene.names
-        self.seed = seed
+        self.reseed(seed)
         self._sizes = np.linspace(low, high, SIZES)
         self._resized = (low, high) != (1.0, 1.0)
-        self._noise = np.random.default_rng([seed, 1])
         self._specs = [
             mjcf.build(scene, root, "floating", scale * size) for size in self._sizes if self._resized
         ]
@@ -92,6 +91,11 @@ class Variation:
         return {**found, "geom_dataid": np.array(mesh)}
 
     # ---------------------------------------------------------------- draws
+
+    def reseed(self, seed: int) -> None:
+        """Let draws and noise depend on `seed` from now on."""
+        self.seed = seed
+        self._noise = np.random.default_rng([seed, 1])
 
     def draw(self, environments: Sequence[int], episodes: Sequence[int]) -> Draws:
         """As `Randomisation.draw`, with sizes that fit the hand."""

@@ -54,9 +54,9 @@ AT_GOAL, NEXT_GAP, FRONT_GAP, FREE_RISE = 0.025, 0.02, 0.055, 0.1
 class Place:
     """Where what was lifted goes, and how: seen from the other object.
 
-    `where`: "over", "beside" (on the side it came from) or "front" (towards the clip's camera). Its underside
-    passes at `clear` metres over the table, and it is let go of at `release`; both count from the other
-    object's top with `from_top`.
+    `where`: "over", "beside" (on the side it came from), "front" (towards the clip's camera) or "behind". Its
+    underside passes at `clear` metres over the table, and it is let go of at `release`; both count from the
+    other object's top with `from_top`.
     """
 
     where: str
@@ -76,6 +76,11 @@ PLACES: Mapping[str, Place] = {
     "put_into": Place("over", 0.02, 0.04, from_top=True),
     "drop_into": Place("over", 0.02, 0.04, from_top=True),
     "throw_into": Place("over", 0.15, 1.0, from_top=True),
+    "put_behind": Place("behind", *_PUT),
+    "drop_behind": Place("behind", *_DROP),
+    "put_onto": Place("over", 0.02, 0.008, from_top=True),
+    "drop_onto": Place("over", 0.05, 0.035, from_top=True),
+    "throw_against": Place("over", 0.15, 1.0, from_top=True),
 }
 """By family; of the others only grasping and lifting is learnt. A cover is let go of on the table (-1: as low
 as it gets), what is thrown as high as it is carried."""
@@ -121,17 +126,18 @@ def _bring(states: States, a: str, b: str, place: Place) -> tuple[Tensor, Tensor
     tool, pos, other = states["eef_pos"], states[f"{a}_pos"], states[f"{b}_pos"]
     reach = (states[f"{a}_size"][:, :2] + states[f"{b}_size"][:, :2]).mean(dim=-1) / 2
     away = pos[:, :2] - other[:, :2]
-    if place.where == "front":
-        away = torch.tensor([-1.0, 0.0]).expand_as(away)
+    if place.where in ("front", "behind"):
+        away = torch.tensor([-1.0 if place.where == "front" else 1.0, 0.0]).expand_as(away)
     side = torch.nn.functional.normalize(away, dim=-1)
-    gap = {"over": 0.0 * reach, "beside": reach + NEXT_GAP, "front": reach + FRONT_GAP}[place.where]
+    gap = reach + (NEXT_GAP if place.where == "beside" else FRONT_GAP)
+    gap = 0.0 * reach if place.where == "over" else gap
     left = other[:, :2] + side * gap[:, None] - pos[:, :2]
     half = 0.5 * states[f"{a}_size"][:, 2] * states[f"{a}_up"].abs() + states[f"{a}_long"][:, 2].abs()
     bottom = pos[:, 2] - half
     top = other[:, 2] + 0.5 * states[f"{b}_size"][:, 2]
     base = top if place.from_top else torch.zeros_like(bottom)
-    # The way to its front may lead over the other object.
-    clear = (top if place.where == "front" else base) + place.clear
+    # The way to its front, or behind it, may lead over the other object.
+    clear = (top if place.where in ("front", "behind") else base) + place.clear
     release = base + place.release
     if place.release < 0:
         release = torch.full_like(base, 0.006)
