@@ -54,9 +54,7 @@ def drawn(path: Path, rng: np.random.Generator, times: int) -> Iterator[list[Jud
             objects[name] = Measured(kind.name, shape, shape, float(sides[-1]) * unit, OVERLAP)
         sizes = find_sizes(objects, {}, lens=Lens(focal_uncertainty))
         yield [
-            Judged(
-                size.uncertainty, abs(size.scale * objects[name].dimensions[-1] / longest[name] - 1)
-            )
+            Judged(size.uncertainty, abs(size.scale * objects[name].dimensions[-1] / longest[name] - 1))
             for name, size in sizes.items()
         ]
 
