@@ -144,6 +144,13 @@ def test_a_page_that_cannot_be_written_stops_nothing(run: Run, capsys: pytest.Ca
     assert "1 of 4 jobs (25%) done: frames ball" in capsys.readouterr().err
 
 
+def test_an_event_that_is_not_understood_stops_nothing(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run.event("job_info")  # without all that one has
+    assert "AttributeError" in capsys.readouterr().err
+    run.begin(JOBS[1])
+    assert run.state("ball", "frames") == "running"
+
+
 def test_without_a_terminal_every_job_has_a_line(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     for one in JOBS[2:4]:
         run.begin(one)

@@ -18,9 +18,9 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "task": ("write_task", "pick_task"),
     "reward": ("train_skill", "write_reward", "train_reward", "select_reward"),
     "policy": ("train_policy",),
-    "judge": ("evaluate",),
-    "collect": ("collect", "collect_demonstrations"),
-    "page": ("outcome", "draw"),
+    "judge": ("evaluate", "judge_round"),
+    "collect": ("collect", "collect_demonstrations", "export_trajectories"),
+    "page": ("outcome", "draw", "page", "bundle"),
 }
 """The columns of the board, and the rules whose jobs each counts."""
 

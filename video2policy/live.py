@@ -8,6 +8,7 @@ installed), a line for every finished job takes the board's place.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import logging
 import os
@@ -108,7 +109,13 @@ class Watch(logging.Handler):
     # ------------------------------------------------------------------ events
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take note of one event of snakemake's."""
+        """Take note of one event of snakemake's. What cannot be shown stops no workflow: it is only said."""
+        try:
+            self._note(record)
+        except Exception:
+            self.handleError(record)
+
+    def _note(self, record: logging.LogRecord) -> None:
         event = str(getattr(record, "event", None) or "")
         if self.ended is not None:
             return
@@ -309,7 +316,8 @@ class Screen:
 
     def _pass_on(self, read: int) -> None:
         for line in self._lines(read):
-            self.console.print(Text.from_ansi(line), soft_wrap=True)
+            with contextlib.suppress(OSError):  # the terminal is gone, but jobs still need to print
+                self.console.print(Text.from_ansi(line), soft_wrap=True)
 
     @staticmethod
     def _lines(read: int) -> Iterator[str]:
