@@ -192,10 +192,12 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Project:
         (project.folder / folder / "cup.mp4").write_bytes(b"clip")
         (project.folder / folder / "videos.tsv").write_text(clip)
     (project.folder / "my" / "clips.tsv").write_text(clip)
-    lift = {"label": "lifting cup up", "template": "Lifting [something] up", "placeholders": ["cup"]}
-    labels = [{"id": str(number), **lift} for number in (78687, 42326, 74225, 116154)]
-    next_to = {"template": "Putting [something] next to [something]", "placeholders": ["cup", "box"]}
-    labels.append({"id": "5", "label": "putting cup next to box", **next_to})
+    push = {
+        "label": "pushing cup from left to right",
+        "template": "Pushing [something] from left to right",
+        "placeholders": ["cup"],
+    }
+    labels = [{"id": str(number), **push} for number in (78687, 42326, 74225, 116154)]
     for name in ("ssv2/train.json", "my/labels.json"):
         (project.folder / name).write_text(json.dumps(labels))
         for one in labels:
