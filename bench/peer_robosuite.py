@@ -1,4 +1,4 @@
-"""robosuite's Lift (Panda, operational space control), timed by `bench.peers` in an environment of its own."""
+"""robosuite's Lift (Panda, operational space control), timed by `bench.peers` in its own environment."""
 
 import sys
 import time

@@ -158,6 +158,13 @@ def judging_gpus(wc):
     return engines.gpus(engines.judging(setting("simulation")(wc)))
 
 
+def imitation_environment():
+    """Of the image policy: ResNet18 comes through transformers, what else there is with the judging engine."""
+    resnet = config["generalist"]["preset"].startswith("paper")
+    judging = engines.environment(engines.judging(config["simulation"]))
+    return f"../envs/{'resnet.yaml' if resnet else judging}"
+
+
 def per_object(pattern):
     """An input function: the file for every object of the clip."""
     return lambda wc: [

@@ -45,9 +45,10 @@ rule train_bc:
     log:
         "logs/generalist/train_bc.log",
     conda:
-        "../envs/embedded.yaml"
+        imitation_environment()
     params:
         preset=config["generalist"]["preset"],
+        weights=config["generalist"]["weights"],
         seed=config["generalist"]["seed"],
         code=code_digest("scripts/train_bc.py"),
     script:
@@ -68,7 +69,7 @@ rule evaluate_bc:
     log:
         "logs/generalist/evaluate_bc.log",
     conda:
-        f"../envs/{engines.environment(engines.judging(config['simulation']))}"
+        imitation_environment()
     resources:
         gpu=engines.gpus(engines.judging(config["simulation"])),
     params:

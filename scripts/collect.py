@@ -26,6 +26,7 @@ def main(
             preset.cameras,
             preset.action_noise,
             preset.after,
+            masks=preset.masks,
         )
     else:
         wish = Wish(**{**collection, "cameras": tuple(collection["cameras"])})

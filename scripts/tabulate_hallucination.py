@@ -34,7 +34,10 @@ def main(picks: list[Input], searches: list[Input], table: Output, markdown: Out
     text = ["# Programs that do not run or never succeed", "", "The paper's appendix A.3, table 8.", ""]
     text += ["| " + " | ".join(lines[0]) + " |", "|---" * len(lines[0]) + "|"]
     text += ["| " + " | ".join(str(value) for value in line.values()) + " |" for line in lines]
-    text += ["", f"{len(kinds)} programs, asked for once each, of which {len(picks)} were picked, one a clip."]
+    text += [
+        "",
+        f"{len(kinds)} programs, asked for once each, of which {len(picks)} were picked, one a clip.",
+    ]
     markdown.write_text("\n".join(text) + "\n")
 
 

@@ -11,7 +11,16 @@ from tests.evaluate.pushing import pushing
 from video2policy.policy import bc
 from video2policy.policy.generalist import load_demonstrations
 
-TINY = bc.Config(("side",), 32, channels=(8, 8), hidden=(64,), epochs=3, batch_size=64, action_noise=0.05)
+TINY = bc.Config(
+    ("side",),
+    32,
+    channels=(8, 8),
+    hidden=(64,),
+    epochs=3,
+    batch_size=64,
+    action_noise=0.05,
+    inputs="mask_state",
+)
 WISH = {"preset": "small", "episodes": 4}
 SIMULATION = {
     "engine": "mujoco",

@@ -140,7 +140,8 @@ def test_a_task_without_success_runs_and_never_says_that_it_is_done(scene: Input
 
 
 def test_the_reset_of_another_task_can_be_borrowed(tmp_path: Path) -> None:
-    scene = Input(primitive_scene(tmp_path / "scene", "uncover"))
+    objects = {"cup": "cup", "ball": "ball"}
+    scene = Input(primitive_scene(tmp_path / "scene", "uncover", objects=objects))
     own, other = write(scene, tmp_path), tmp_path / "other.py"
     other.write_text(own.read_text().replace("self.place_over(poses", "self.place_on(poses"))
     outputs = Output(tmp_path / "task.py"), Output(tmp_path / "pick.json")

@@ -311,8 +311,9 @@ def borrow_method(source: str, other: str, name: str) -> str:
     taken = read_module(other).methods.get(name)
     if taken is None:
         return source
+    code = re.sub(r"\A(#.*\n)+", "", taken)  # the comments above it stay where they are
     lines = source.split("\n")
     (task,) = (node for node in ast.parse(source).body if isinstance(node, ast.ClassDef))
     own = next((m for m in task.body if isinstance(m, ast.FunctionDef) and m.name == name), None)
     start, end = (own.lineno - 1, own.end_lineno) if own else (task.body[-1].end_lineno,) * 2
-    return "\n".join([*lines[:start], textwrap.indent(taken, "    "), *lines[end:]])
+    return "\n".join([*lines[:start], textwrap.indent(code, "    "), *lines[end:]])

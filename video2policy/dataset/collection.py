@@ -140,6 +140,7 @@ def collect(rollouts: Rollouts, policy: Path, wish: Wish, root: Path) -> dict[st
         "robot": rollouts.robot,
         "judge": scene.task.family,
         "objects": list(scene.names),
+        "roles": scene.task.roles,
         "episodes": len(kept),
         "tried": tried,
         "success_rate": round(succeeded / tried, 4),

@@ -79,7 +79,11 @@ def _read(asked: Mapping[str, Any]) -> tuple[int, list[dict[str, list[float]]]]:
     numbers = (
         value for rows in states.values() if isinstance(rows, list) for row in rows for value in _row(row)
     )
-    if len(counts) != 1 or -1 in counts or not all(isinstance(v, int | float) and math.isfinite(v) for v in numbers):
+    if (
+        len(counts) != 1
+        or -1 in counts
+        or not all(isinstance(v, int | float) and math.isfinite(v) for v in numbers)
+    ):
         raise leavings.LeavingsError("asked for programs with states that are no numbers")
     return step, [{name: rows[k] for name, rows in states.items()} for k in range(counts.pop())]
 

@@ -39,7 +39,13 @@ def load_demonstrations(folders: Sequence[Path], config: bc.Config) -> bc.Demons
                 log.info("%s: no successful episode to learn from", about["video"])
                 continue
             for episode in Reader(folder):
-                yield about["family"], episode.images, episode.state, episode.action
+                images = episode.images
+                if config.masks:
+                    images = {
+                        camera: bc.mask_pictures(labels, about["objects"], about["roles"])
+                        for camera, labels in episode.masks.items()
+                    }
+                yield about["family"], images, episode.state, episode.action
 
     return bc.Demonstrations.stack(list(episodes()), config)
 

@@ -67,6 +67,9 @@ class Batch(Protocol):
     def get_data(self, sim: int, data: mujoco.MjData | None = None) -> mujoco.MjData:
         """One simulation's state, into `data` where it is given: to draw it."""
 
+    def get_model(self, sim: int, model: mujoco.MjModel | None = None) -> mujoco.MjModel:
+        """One simulation's model, into `model` where it is given."""
+
 
 class Tabletop:
     """`n_envs` copies of a scene; see `video2policy.sim.base.Simulator`.
