@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from snakemake.exceptions import WorkflowError
 
 from video2policy import models, paper
+from video2policy.live import Watch
 from video2policy.perceive.verdict import Unavailable
 from video2policy.provenance import code_digest
 from video2policy.sheet import SheetError, read_sheet
