@@ -5,7 +5,7 @@ VENV := .venv/bin
 TEST := .venv-test/bin
 WITH_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"
 
-.PHONY: help setup setup-test demo test test-slow check format bench clean
+.PHONY: help setup setup-test demo bundle replay verify test test-slow check format bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -15,6 +15,15 @@ setup:  ## host environment, system libraries, rule environments
 
 demo: setup  ## from two demo clips to trained policies, rollout videos and a report
 	@$(WITH_VENV) tools/demo
+
+verify:  ## whether results/ is as its jobs made it; what must be made again
+	@$(WITH_VENV) snakemake --cores all verify $(ARGS)
+
+bundle:  ## VIDEO=name: one clip's results in one archive (VARIANT=v2p, ARGS=the run's --configfile)
+	@$(WITH_VENV) snakemake --cores all results/bundles/$(VIDEO).$(or $(VARIANT),v2p).zip $(ARGS)
+
+replay:  ## BUNDLE=file: judge a bundle's policies again, in the sandbox
+	@$(WITH_VENV) snakemake --cores all replay --config replay="$(BUNDLE)"
 
 setup-test: setup
 	@$(WITH_VENV) tools/setup-test

@@ -28,9 +28,12 @@ include: "rules/scene.smk"
 include: "rules/author.smk"
 include: "rules/reward.smk"
 include: "rules/policy.smk"
+include: "rules/baselines.smk"
 include: "rules/generalist.smk"
 include: "rules/report.smk"
 include: "rules/tables.smk"
+include: "rules/verify.smk"
+include: "rules/bundle.smk"
 
 
 rule all:

@@ -11,6 +11,7 @@ rule report:
         ),
     output:
         report="results/report.html",
+        provenance="results/report.provenance.json",
     log:
         "logs/report.log",
     conda:
@@ -37,6 +38,7 @@ rule summarise:
     output:
         table="results/tables/summary.csv",
         markdown="results/tables/summary.md",
+        provenance="results/tables/summary.provenance.json",
     log:
         "logs/summarise.log",
     conda:

@@ -15,7 +15,8 @@ Run by a rule, `stage`
 from __future__ import annotations
 
 import argparse
-import hashlib
+import contextlib
+import errno
 import importlib.metadata
 import inspect
 import json
@@ -36,6 +37,7 @@ from typing import Any, NewType, TextIO
 import psutil
 
 from video2policy.perceive.verdict import Rejected, Unavailable, Verdict
+from video2policy.provenance import altered, notes, sha256
 from video2policy.workflow import merged_config
 
 log = logging.getLogger("video2policy")
@@ -73,8 +75,11 @@ def stage(main: Main, gate: bool = True) -> Main:
 def _run_rule(main: Main, rule: Any, gate: bool) -> None:
     started, clock = time.time(), time.monotonic()
     _end_with_workflow()
-    terminal = _redirect(Path(rule.log[0])) if rule.log else sys.stderr
     name = " ".join([rule.rule, *rule.wildcards])
+    try:
+        terminal = _redirect(Path(rule.log[0])) if rule.log else sys.stderr
+    except OSError as error:
+        sys.exit(f"{name}: {_sentence(error, {})}")
     _show_progress(terminal, name)
     inputs = {key: _paths(value) for key, value in rule.input.items()}
     outputs = {key: _paths(value) for key, value in rule.output.items()}
@@ -103,14 +108,14 @@ def _run_rule(main: Main, rule: Any, gate: bool) -> None:
             assert verdict is not None, f"rule {rule.rule} declares a verdict, its main returned none"
             _write_json(outputs["verdict"], verdict.to_json())
         if "provenance" in outputs:
-            record = _provenance(rule, inputs, params, started, time.monotonic() - clock)
+            record = _provenance(rule, inputs, outputs, params, started, time.monotonic() - clock)
             _write_json(outputs["provenance"], record)
         log.info("done in %.1f s", time.monotonic() - clock)
     except Exception as error:  # the job's outermost frame: one sentence to the user, the rest to the log
-        traceback.print_exc()
+        with contextlib.suppress(OSError):  # the log may lie on a full disk
+            traceback.print_exc()
         where = f" (log: {rule.log[0]})" if rule.log else ""
-        kind = "" if isinstance(error, Failed | Unavailable) else f"{type(error).__name__}: "
-        terminal.write(f"{name}: {kind}{error}{where}\n")
+        terminal.write(f"{name}: {_sentence(error, inputs)}{where}\n")
         terminal.flush()
         sys.exit(1)
 
@@ -207,8 +212,12 @@ def _remove(path: Path) -> None:
 def _write_json(path: Path, record: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = _part(path)
-    part.write_text(json.dumps(record, indent=1, default=str) + "\n")
-    part.replace(path)
+    try:
+        part.write_text(json.dumps(record, indent=1, default=str) + "\n")
+        part.replace(path)
+    except OSError:
+        _remove(part)
+        raise
 
 
 def _redirect(log: Path) -> TextIO:
@@ -232,35 +241,63 @@ def _show_progress(terminal: TextIO, name: str) -> None:
             log.addHandler(handler)
 
 
-def _provenance(rule: Any, inputs: dict, params: dict, started: float, seconds: float) -> dict[str, Any]:
-    files = [p for value in inputs.values() for p in _aslist(value)]
+STORAGE = {
+    errno.ENOSPC: "the disk is full: free space",
+    errno.EDQUOT: "the disk quota is used up: free space",
+    errno.EFBIG: "the file is larger than allowed here: raise the limit (ulimit -f)",
+    errno.EROFS: "the file system is read-only: make it writable",
+    errno.EACCES: "permission is missing: make the folder yours (chown, chmod)",
+    errno.EPERM: "permission is missing: make the folder yours (chown, chmod)",
+}
+"""What is wrong where a file cannot be written or read, and what to do."""
+
+
+def _sentence(error: Exception, inputs: Mapping[str, Path | list[Path]]) -> str:
+    """What went wrong, for the user: the disk, an input that no longer is what its job wrote, the error."""
+    if isinstance(error, Failed | Unavailable):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in STORAGE:
+        where = f" ({error.filename})" if error.filename else ""
+        return f"{STORAGE[error.errno]}{where} and run the same command again; nothing half-written was kept"
+    damaged = altered(_files(inputs))
+    if damaged:
+        names = " ".join(damaged)
+        return f"{names} changed since the workflow made it; rebuild: snakemake --cores all --force {names}"
+    return f"{type(error).__name__}: {error}"
+
+
+def _files(named: Mapping[str, Path | list[Path]]) -> list[Path]:
+    return [path for value in named.values() for path in _aslist(value)]
+
+
+def _provenance(
+    rule: Any,
+    inputs: Mapping[str, Path | list[Path]],
+    outputs: Mapping[str, Path | list[Path]],
+    params: dict[str, Any],
+    started: float,
+    seconds: float,
+) -> dict[str, Any]:
+    """All that is known about how the job's outputs came to be; docs/provenance.md."""
+    made = {name: value for name, value in outputs.items() if name != "provenance"}
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return {
         "rule": rule.rule,
         "wildcards": dict(rule.wildcards.items()),
-        "inputs": {str(p): sha256(p) for p in files},
+        "inputs": {str(p): sha256(p) for p in _files(inputs)},
+        "outputs": {str(p): sha256(p) for p in _files(made)},
         "code": params.pop("code", None),
         "params": params,
         "threads": rule.threads,
         "python": platform.python_version(),
-        "machine": platform.platform(),
+        "machine": {"node": platform.node(), "platform": platform.platform(), "processors": os.cpu_count()},
         "packages": {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()},
         "started": started,
         "seconds": round(seconds, 3),
         "peak_memory_mb": round(max(own, children) / 1024),
+        **notes,
     }
-
-
-def sha256(path: Path) -> str:
-    """Hash of a file, or of a directory's file names and contents."""
-    digest = hashlib.sha256()
-    if path.is_dir():
-        for file in sorted(p for p in path.rglob("*") if p.is_file()):
-            digest.update(f"{file.relative_to(path)}\0{sha256(file)}\n".encode())
-        return digest.hexdigest()
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _run_command_line(main: Main) -> None:

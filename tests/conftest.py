@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.workflow import Project, demo_rows
+
 hypothesis.settings.register_profile("untimed", deadline=None)  # other work on a machine fails no test
 hypothesis.settings.load_profile("untimed")
 
@@ -75,3 +77,19 @@ def real_clips() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real clips in {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The first of the demo's clips, run to the end at smoke size."""
+    project = Project.copy(tmp_path_factory.mktemp("smoke") / "project")
+    project.write_sheet(demo_rows()[:1])
+    done = project.run()
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return project
+
+
+@pytest.fixture
+def finished(smoke: Project, tmp_path: Path) -> Project:
+    """A copy of the finished smoke run that a test may edit."""
+    return smoke.clone(tmp_path / "project")

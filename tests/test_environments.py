@@ -26,11 +26,25 @@ def pins(path: Path) -> dict[str, str]:
     return {line.split("==")[0]: line for line in lines}
 
 
+def versions(path: Path) -> dict[str, str]:
+    """Version by package, names as the index compares them."""
+    lines = [line.split("==") for line in pins(path).values()]
+    return {re.sub(r"[-_.]+", "-", name.split("[")[0].lower()): version for name, version in lines}
+
+
 @pytest.mark.parametrize("path", [*REQUIREMENTS, *ENVIRONMENTS], ids=lambda p: p.name)
 def test_every_requirement_is_pinned_exactly(path: Path) -> None:
     assert pins(path)
     for line in pins(path).values():
         assert re.fullmatch(r"[A-Za-z0-9._-]+(\[[a-z,]+\])?==[0-9][A-Za-z0-9.+]*", line), line
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda p: p.name)
+def test_every_environment_has_a_lock_that_fits_its_pins(path: Path) -> None:
+    lock = versions(path.parent / "locks" / f"{path.stem}.txt")
+    named = versions(path)
+    assert named.items() <= lock.items()
+    assert len(lock) > len(named)
 
 
 def test_the_tests_environment_agrees_with_the_rules() -> None:
@@ -55,9 +69,15 @@ def imported(*files: str) -> set[str]:
 
 
 ENGINE = ("scripts/train_reward.py", "scripts/train_policy.py", "scripts/evaluate.py", "scripts/collect.py")
+IMITATION = ("scripts/train_bc.py", "scripts/evaluate_bc.py", "video2policy/policy/worker.py")
 RUNS = [
+    ("bundle", ("scripts/bundle.py",)),
     ("hands", ("scripts/hands.py",)),
     ("embedded", (*ENGINE, "video2policy/sim/mujoco.py")),
+    ("embedded", (*IMITATION, "video2policy/policy/deploy.py", "video2policy/policy/calibrate.py")),
+    ("resnet", IMITATION),
+    ("export", ("scripts/export.py",)),
+    ("onnx", ("scripts/export_onnx.py",)),
     ("warp", (*ENGINE, "video2policy/sim/warp.py")),
     ("isaacgym", ("scripts/train_policy.py", "video2policy/train/ppo.py")),
 ] + [

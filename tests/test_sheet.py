@@ -221,7 +221,7 @@ WRONG = [
     ([LIFT + '\t{"cube": 85}'], "sizes", ['"sizes" must map', "at most 2"]),
     ([LIFT + '\t{"fov": 500}'], "camera", ['"camera" must hold']),
     ([LIFT + '\t{"fow": 50}'], "camera", ['"camera" must hold']),
-    ([LIFT + "\tsome"], "split", ["train, validation or test", '"some"']),
+    ([LIFT + "\tsome"], "split", ["train, validation, test, unseen_instance", '"some"']),
     ([LIFT + "\tx"], "colour", ["line 1", 'unknown column "colour"']),
     ([LIFT + "\tx"], "clip", ['"clip" stands twice']),
     ([LIFT + '\t"{'], "sizes", ["quote"]),

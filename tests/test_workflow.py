@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow import REPO, SNAKEMAKE, Project
+from tests.workflow import SNAKEMAKE, Project, demo_rows
 
 pytestmark = pytest.mark.skipif(
     not SNAKEMAKE.exists(), reason="no host environment .venv here: run `make setup`"
@@ -17,28 +17,6 @@ PERCEPTION = {"frames", "ground", "segment", "depth", "reconstruct", "scale", "t
 AUTHOR = {"write_task", "pick_task"}
 SEARCH = {"write_reward", "train_reward", "select_reward"}
 RESULT = {"train_policy", "evaluate", "collect", "outcome", "report", "summarise", "all"}
-
-
-def demo_rows() -> list[dict[str, str]]:
-    lines = (REPO / "videos.tsv").read_text().splitlines()
-    columns = lines[0].split("\t")
-    return [dict(zip(columns, line.split("\t"), strict=False)) for line in lines[1:] if line]
-
-
-@pytest.fixture(scope="session")
-def smoke(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The first of the demo's clips, run to the end at smoke size."""
-    project = Project.copy(tmp_path_factory.mktemp("smoke") / "project")
-    project.write_sheet(demo_rows()[:1])
-    done = project.run()
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    return project
-
-
-@pytest.fixture
-def finished(smoke: Project, tmp_path: Path) -> Project:
-    """A copy of the finished smoke run that a test may edit."""
-    return smoke.clone(tmp_path / "project")
 
 
 def video() -> str:

@@ -12,8 +12,7 @@ import yaml
 
 from tests.author.two_clips import REPLIES, settings
 from tests.llm_server import Script, Server
-from tests.test_workflow import demo_rows
-from tests.workflow import SNAKEMAKE, Project
+from tests.workflow import SNAKEMAKE, Project, demo_rows
 
 pytestmark = pytest.mark.skipif(
     not SNAKEMAKE.exists(), reason="no host environment .venv here: run `make setup`"

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.test_workflow import demo_rows
-from tests.workflow import Project
+from tests.workflow import Project, demo_rows
 
 SMOKE = ("--configfile", "configs/smoke.yaml")
 

@@ -81,6 +81,12 @@ class Project:
         (self.folder / "videos.tsv").write_text("\n".join(lines) + "\n")
 
 
+def demo_rows() -> list[dict[str, str]]:
+    lines = (REPO / "videos.tsv").read_text().splitlines()
+    columns = lines[0].split("\t")
+    return [dict(zip(columns, line.split("\t"), strict=False)) for line in lines[1:] if line]
+
+
 def job_counts(text: str) -> dict[str, int]:
     """The table "Job stats" that snakemake prints."""
     counts = dict(re.findall(r"^(\w+) +(\d+)$", text, re.MULTILINE))

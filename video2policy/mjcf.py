@@ -43,7 +43,7 @@ HULL_TABLE, GRIPPER_PIECE, GRIPPER_TABLE, PIECE_PIECE = 1, 2, 4, 8
 GRIPPER = "gripper/"
 """Prefix of everything that belongs to the hand; its bodies are hand, left_finger, right_finger."""
 COLLISION_GROUP = 3
-DRAWN_GRID = 0.003
+DRAWN_GRID = 0.005
 """Metres; detail of a hand's drawn meshes."""
 BACKGROUND = (0.86, 0.88, 0.9)
 

@@ -33,6 +33,11 @@ class AuthorError(Exception):
     """Why no task can be written for a scene, in one sentence."""
 
 
+NEVER = """def compute_success(self, states):
+    # nothing says when this task is done
+    return torch.zeros_like(states["table_height"], dtype=torch.bool)
+"""
+
 LONG = 0.9
 """Of a container's width: what is longer goes in on end."""
 
@@ -147,8 +152,11 @@ def vary(reward: RewardGenome, rng: random.Random, amount: float = 1.0) -> Rewar
     return replace(reward, components=tuple(components), step_penalty=penalty)
 
 
-def draw_task(scene: Scene, seed: int, sample: int) -> TaskGenome:
-    """The genome of candidate `sample`; 0 is the default, the others are stricter or differ in shape."""
+def draw_task(scene: Scene, seed: int, sample: int, success: bool = True) -> TaskGenome:
+    """The genome of candidate `sample`; 0 is the default, the others are stricter or differ in shape.
+
+    Without `success` the task never says that it is done (RoboGen writes no success function).
+    """
     family = family_of(scene)
     rng = random.Random(f"{seed}/task/{sample}/{scene.video}")
     thresholds = choose_thresholds(scene)
@@ -163,7 +171,8 @@ def draw_task(scene: Scene, seed: int, sample: int) -> TaskGenome:
         conditions += tuple(name for name in family.stricter if rng.random() < 0.4)
         observations = tuple(name for name in observations if rng.random() < 0.7)
         reward = sample_reward(scene, rng)
-    return TaskGenome(scene.task.family, dict(scene.task.roles), thresholds, conditions, observations, reward)
+    roles, conditions = dict(scene.task.roles), conditions if success else ()
+    return TaskGenome(scene.task.family, roles, thresholds, conditions, observations, reward)
 
 
 # ---------------------------------------------------------------- writing
@@ -292,6 +301,8 @@ def _write_observations(genome: TaskGenome) -> str:
 def _write_success(genome: TaskGenome) -> str:
     conditions = [CONDITIONS[name] for name in genome.conditions]
     needs = [need for condition in conditions for need in condition.needs]
+    if not conditions:
+        return NEVER
     lines = ["def compute_success(self, states):"]
     lines += [
         f"    {line}" for line in _quantity_lines(genome.family, needs, genome.roles, genome.thresholds)

@@ -1,6 +1,7 @@
 """Worker: check candidates on states (`guard.behaviour`), each in a process of its own with a time-out.
 
-spec.json: {"scene": path, "candidates": [{"task": path, "reward": path or null}], "timeout": seconds each}.
+spec.json: {"scene": path, "candidates": [{"task": path, "reward": path or null}], "timeout": seconds each,
+"clip": whether the clip's own poses are tried}.
 result.json: {"reports": [{"runs", "checks": [{"name", "passed", "reason"}], "facts"}]}, in the same order.
 """
 
@@ -21,6 +22,7 @@ import torch
 
 from video2policy.guard.behaviour import Check, Report, check_task
 from video2policy.guard.lockdown import contain
+from video2policy.guard.process import OUTSIDE
 from video2policy.scene import Scene
 
 MAX_REPORT = 2**20
@@ -32,18 +34,22 @@ def main(spec_path: str) -> None:
     spec = json.loads(Path(spec_path).read_text())
     scene = Scene.load(Path(spec["scene"]))
     reports = [
-        check_apart(scene, item, spec["timeout"], lambda: contain(spec, write=False))
+        check_apart(scene, item, spec["timeout"], lambda: contain(spec, write=False), spec.get("clip", True))
         for item in spec["candidates"]
     ]
     Path("result.json").write_text(json.dumps({"reports": reports}))
 
 
 def check_apart(
-    scene: Scene, candidate: dict[str, Any], timeout: float, lock: Callable[[], None] = lambda: None
+    scene: Scene,
+    candidate: dict[str, Any],
+    timeout: float,
+    lock: Callable[[], None] = lambda: None,
+    clip: bool = True,
 ) -> dict[str, Any]:
     """The report on one candidate, made in a child process that locks itself down by `lock`.
 
-    A hang or crash becomes a failed check.
+    A hang or crash becomes a failed check; where something else ended the child, this process ends likewise.
     """
     read_end, write_end = os.pipe()
     sys.stdout.flush()
@@ -54,7 +60,7 @@ def check_apart(
             os.close(read_end)
             lock()
             reward = Path(candidate["reward"]) if candidate.get("reward") else None
-            report = check_task(scene, Path(candidate["task"]), reward)
+            report = check_task(scene, Path(candidate["task"]), reward, clip=clip)
             data = json.dumps(report.to_json()).encode()
             while data:
                 data = data[os.write(write_end, data) :]
@@ -76,6 +82,8 @@ def check_apart(
             problem = "its check gave no report"
         except ValueError:
             ended = os.waitstatus_to_exitcode(code)
+            if -ended in OUTSIDE:
+                os.kill(os.getpid(), -ended)
             problem = f"its process died (status {ended}) during the checks"
     return Report([Check("loads", False, problem)]).to_json()
 

@@ -13,6 +13,7 @@ import os
 import re
 import resource
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from video2policy import provenance
 from video2policy.guard import bubblewrap, leavings, lockdown
 from video2policy.perceive.verdict import Unavailable
 
@@ -37,9 +39,13 @@ MAX_FILE = 2**30
 MAX_FOLDER = 2 * 2**30
 MAX_ENTRIES = 1000
 """Bytes and files that a worker may have in its folder."""
+MIN_FREE = 2**24
+"""Bytes: with less left on the disk, a worker that failed is not to blame."""
 MAX_MEMORY = 64 * 2**30
 """Bytes of address space; torch and MuJoCo reserve far more than they use."""
 TAIL_LINES = 12
+OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""How the system or a person ends a worker; code that is locked down cannot send signals to others."""
 MEASURE_EVERY = 1.0
 """Seconds between two looks at how much a worker has written."""
 
@@ -48,6 +54,10 @@ PR_SET_PDEATHSIG = 1
 
 class WorkerError(Exception):
     """How a worker failed, in one sentence, followed by the last lines it printed."""
+
+
+class Ended(Unavailable):
+    """A worker was ended from outside or had no disk left: that says nothing about the code that it ran."""
 
 
 class Refused(Unavailable):
@@ -86,6 +96,7 @@ def run_worker(
 
     Raises:
         WorkerError: the worker failed.
+        Ended: something else ended it.
         Refused: the sandbox is required, and this machine does not have it.
     """
     required = sandbox.mode == "required"
@@ -127,10 +138,19 @@ def run_worker(
     finally:
         _end_group(process)
     reached = output.sandbox
+    provenance.notes["sandbox"] = reached or {"mode": sandbox.mode, "level": None}
     if required and reached and not lockdown.is_enough(reached.get("level")):
         raise Refused(_refusal("; ".join(map(str, reached.get("missing", [])))))
     if problem is None and process.returncode != 0:
-        problem = _ending(process.returncode, bool(wrapper))
+        code = _signal_or_status(process.returncode, bool(wrapper))
+        if -code in OUTSIDE:
+            raise Ended(
+                f"the worker {module} was ended from outside by {signal.Signals(-code).name}, "
+                "as happens when memory runs out: run the same command again"
+            )
+        problem = _ending(code)
+    if problem is not None and shutil.disk_usage(folder).free < MIN_FREE:
+        raise Ended(f"the worker {module} had no disk left in {folder.parent}: free space and run again")
     if problem is not None:
         raise WorkerError(_sentence(module, problem, output.tail))
     if required and not reached:
@@ -236,10 +256,12 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
         process.stdout.close()
 
 
-def _ending(code: int, wrapped: bool) -> str:
-    """How a process ended that failed; bubblewrap tells of a signal as shells do."""
-    if wrapped and 128 < code <= 128 + signal.SIGRTMAX:
-        code = 128 - code
+def _signal_or_status(code: int, wrapped: bool) -> int:
+    """How a process ended, minus the number for a signal; bubblewrap tells of signals as shells do."""
+    return 128 - code if wrapped and 128 < code <= 128 + signal.SIGRTMAX else code
+
+
+def _ending(code: int) -> str:
     return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
 
 

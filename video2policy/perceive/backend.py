@@ -16,6 +16,7 @@ from typing import Any
 
 from video2policy.models import EMBEDDED, MODELS, Model
 from video2policy.perceive.verdict import Unavailable
+from video2policy.provenance import notes, sha256
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ class Backend:
 
         Raises Unavailable, with the line that downloads them, where they are in neither.
         """
+        folder = self._found_weights()
+        notes["weights"] = {"folder": str(folder), "sha256": sha256(folder)}
+        return folder
+
+    def _found_weights(self) -> Path:
         assert self.weights is not None, f"{self.name} has no weights of its own"
         folder = Path(self.weights).expanduser()
         if folder.is_dir():

@@ -135,7 +135,7 @@ class Sample:
         """The generated success rate, None when the sample was not trained or its training failed."""
         return (
             None
-            if self.search.get("stopped") in ("failed", "screened")
+            if self.search.get("stopped") in ("failed", "screened", "spared")
             else finite(self.search.get("success_rate"))
         )
 

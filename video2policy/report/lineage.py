@@ -15,12 +15,12 @@ Key = tuple[int, int]
 
 
 def parents(rounds: Sequence[Round]) -> dict[Key, Key]:
-    """The sample that every sample was written from: the best of all rounds before its own."""
+    """The sample that every sample was written from, as its search.json says; else the best so far."""
     found: dict[Key, Key] = {}
     base: Key | None = None
     for one in rounds:
         if base is not None:
-            found |= {sample.key: base for sample in one.samples}
+            found |= {s.key: sample_key(s.search.get("origin") or {}) or base for s in one.samples}
         base = one.best_key or base
     return found
 

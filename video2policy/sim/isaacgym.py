@@ -246,6 +246,10 @@ class IsaacGymSim:
         """Random, collision-free poses on the table: object -> (k, 7), any yaw."""
         return self._placing.sample(len(env_ids))
 
+    def reseed(self, seed: int) -> None:
+        """Draw poses and noise from `seed`, from the next reset on."""
+        self._placing.reseed(seed)
+
     def reset(self, env_ids: torch.Tensor, poses: Poses) -> None:
         """Start episodes; raises SceneError for poses that are not finite or off the table."""
         ids = np.asarray(env_ids, dtype=np.int32)

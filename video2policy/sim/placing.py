@@ -38,6 +38,11 @@ class Placing:
         self._rng = rng
         self._pool = np.zeros((0, len(shapes), 7), dtype=np.float32)
 
+    def reseed(self, seed: int) -> None:
+        """Draw from `seed` on, also what shares the generator; forget what was drawn ahead."""
+        self._rng.bit_generator.state = np.random.default_rng(seed).bit_generator.state
+        self._pool = self._pool[:0]
+
     def sample(self, k: int) -> Poses:
         """Random, collision-free poses on the table: object -> (k, 7), any yaw.
 
