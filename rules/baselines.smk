@@ -71,10 +71,10 @@ use rule train_reward as train_candidate with:
         task="<task>/task/candidate_{sample}.py",
         reward="<task>/task/candidate_{sample}.py",
     output:
-        policy="<task>/task/candidate_{sample}.safetensors",
-        log_csv="<task>/task/candidate_{sample}.log.csv",
-        search="<task>/task/candidate_{sample}.search.json",
-        provenance="<task>/task/train_candidate_{sample}.provenance.json",
+        policy="<task>/task/candidate_{sample}/policy.safetensors",
+        log_csv="<task>/task/candidate_{sample}/log.csv",
+        search="<task>/task/candidate_{sample}/search.json",
+        provenance="<task>/task/candidate_{sample}/train_candidate.provenance.json",
     log:
         "logs/{video}/{variant}/train_candidate/{sample}.log",
     params:

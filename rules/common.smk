@@ -448,7 +448,7 @@ def hallucinated(wc):
     return {
         "picks": [f"{folder}/pick.json" for folder in folders],
         "searches": [
-            f"{folder}/candidate_{sample}.search.json"
+            f"{folder}/candidate_{sample}/search.json"
             for folder in folders
             for sample in range(settings["candidates"])
         ],

@@ -16,7 +16,7 @@ def main(picks: list[Input], searches: list[Input], table: Output, markdown: Out
     chosen = []
     for path in picks:
         number = json.loads(path.read_text())["picked"]
-        chosen.append(kinds[Input(path.with_name(f"candidate_{number}.search.json"))])
+        chosen.append(kinds[Input(path.parent / f"candidate_{number}" / "search.json")])
     lines = []
     for name, (without, picked) in HALLUCINATION.items():
         counted = [name] if name != "hallucination" else list(HALLUCINATION)
