@@ -36,6 +36,23 @@ include: "rules/verify.smk"
 include: "rules/bundle.smk"
 
 
+WATCH = Watch(
+    {row.video: row.caption for row in ROWS.values()}, Path("results/live.html")
+)
+
+
+onstart:
+    WATCH.start(workflow.dag, logger, workflow.output_settings.quiet or ())
+
+
+onsuccess:
+    WATCH.stop("finished")
+
+
+onerror:
+    WATCH.stop("ended with failed jobs")
+
+
 rule all:
     """A judged policy for every clip that passes the gates, and the report on all of them."""
     default_target: True

@@ -66,7 +66,7 @@ rule judge_round:
 
 use rule train_reward as train_candidate with:
     input:
-        unpack(skill_if_held),
+        unpack(skill_if_taught),
         scene="<clip>/scene.json",
         task="<task>/task/candidate_{sample}.py",
         reward="<task>/task/candidate_{sample}.py",

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from snakemake.exceptions import WorkflowError
 
 from video2policy import models, paper
+from video2policy.live import Watch
 from video2policy.perceive.verdict import Unavailable
 from video2policy.provenance import code_digest
 from video2policy.sheet import SheetError, read_sheet
@@ -342,12 +343,12 @@ def previous_best(wc):
     )
 
 
-def skill_if_held(wc):
-    """The policy that trainings start from, where the task's object must be held."""
+def skill_if_taught(wc):
+    """The policy that trainings start from, where the family has one."""
     wanted = setting("training")(wc)["start"] == "skill"
     return (
         {"skill": "<task>/task/skill.safetensors"}
-        if wanted and ROWS[wc.video].may_hold
+        if wanted and ROWS[wc.video].is_taught
         else {}
     )
 

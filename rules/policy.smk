@@ -4,7 +4,7 @@
 rule train_policy:
     """Train the best reward to its end, and with further seeds."""
     input:
-        unpack(skill_if_held),
+        unpack(skill_if_taught),
         scene="<clip>/scene.json",
         task="<task>/task/task.py",
         best=last_best,

@@ -54,7 +54,7 @@ rule train_reward:
     """PPO on one reward, in a worker process; only the generated success is measured."""
     input:
         unpack(only_best),
-        unpack(skill_if_held),
+        unpack(skill_if_taught),
         scene="<clip>/scene.json",
         task="<task>/task/task.py",
         reward="<round>/{sample}/reward.py",

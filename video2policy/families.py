@@ -152,6 +152,11 @@ def held_roles(family: str) -> str:
     return "" if family in NOT_HELD else "a"
 
 
+def is_taught(family: str) -> bool:
+    """Whether trainings of the family start from a skill: something is held, or pushed with care."""
+    return family == "push_with" or held_roles(family) != ""
+
+
 def assign_roles(family: str, objects: Sequence[str], order: str | None = None) -> dict[str, str]:
     """Role -> object, for objects in the order in which the template (or caption) names them."""
     letters = order or ROLE_ORDER.get(family, "ab")

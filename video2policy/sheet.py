@@ -27,7 +27,7 @@ from video2policy.families import (
     assign_roles,
     find_objects,
     find_template,
-    held_roles,
+    is_taught,
     match_caption,
     normalise,
     understood,
@@ -97,9 +97,9 @@ class Row:
         return plain | {name: list(plain[name]) for name in lists}
 
     @property
-    def may_hold(self) -> bool:
-        """Whether the task may have to hold an object between the fingers."""
-        return any(held_roles(family) for family in (self.family, *self.alternatives))
+    def is_taught(self) -> bool:
+        """Whether trainings of what the clip may show start from a skill."""
+        return any(is_taught(family) for family in (self.family, *self.alternatives))
 
 
 def read_sheet(

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from video2policy.author.library import number
+from video2policy.author.fragments import number
 
 Numbers = Mapping[str, Sequence[float]]
 """The states of one episode, by name; a state of width 1 is a list of one number."""

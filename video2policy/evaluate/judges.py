@@ -134,9 +134,9 @@ def _push_right(record: Record) -> Bools:
     return _push(record, -1.0)
 
 
-def _brought(a: Body, b: Body) -> Bools:
-    """`a` was moved to `b`, rather than `b` to `a`."""
-    return (a.moved > MOVED) & (a.moved > b.moved)
+def _brought(record: Record, a: Body, b: Body) -> Bools:
+    """`a` was moved to `b` by the gripper, rather than `b` to `a`."""
+    return (a.moved > MOVED) & (a.moved > b.moved) & record.ever_touched(a)
 
 
 def _separate(a: Body, b: Body) -> Bools:
@@ -147,7 +147,7 @@ def _separate(a: Body, b: Body) -> Bools:
 def _next(record: Record) -> Bools:
     """Beside each other on the table with a gap below 5 cm, `a` at rest."""
     a, b = record.body("a"), record.body("b")
-    return (gap_between(a, b) < NEXT_GAP) & _separate(a, b) & a.slow & _brought(a, b)
+    return (gap_between(a, b) < NEXT_GAP) & _separate(a, b) & a.slow & _brought(record, a, b)
 
 
 def _put_next(record: Record) -> Bools:
@@ -171,7 +171,7 @@ def _move_closer(record: Record) -> Bools:
     a, b = record.body("a"), record.body("b")
     apart = centres_apart(a, b)
     closer = apart < (1.0 - CLOSER_FRACTION) * apart[:1]
-    return closer & _separate(a, b) & _brought(a, b) & record.ever_touched(a)
+    return closer & _separate(a, b) & _brought(record, a, b)
 
 
 def _cover(record: Record) -> Bools:
@@ -179,7 +179,7 @@ def _cover(record: Record) -> Bools:
     a, b = record.body("a"), record.body("b")
     above = (a.pos[..., 2] > b.pos[..., 2]) & (a.top > b.top)
     under = (centres_apart(a, b) < b.radius) & lies_within(b, a, COVER_TOLERANCE)
-    return above & under & ~record.touched(a) & a.slow & b.on_table & _brought(a, b)
+    return above & under & ~record.touched(a) & a.slow & b.on_table & _brought(record, a, b)
 
 
 def _uncover(record: Record) -> Bools:
@@ -194,7 +194,8 @@ def _put_into(record: Record) -> Bools:
     """`a` inside `b`: centre within `b`'s radius, its bottom below `b`'s rim, let go of and at rest."""
     a, b = record.body("a"), record.body("b")
     inside = (centres_apart(a, b) < b.radius) & (a.bottom < b.top - INTO_DEPTH) & (a.pos[..., 2] > b.bottom)
-    return inside & ~record.touched(a) & a.slow & b.on_table & (a.moved > MOVED)
+    moved = (a.moved > MOVED) & record.ever_touched(a)
+    return inside & ~record.touched(a) & a.slow & b.on_table & moved
 
 
 def _drop_into(record: Record) -> Bools:
@@ -233,7 +234,12 @@ def _front_or_back(record: Record, side: float, held: bool) -> Bools:
     a, b = record.body("a"), record.body("b")
     offset = side * (a.pos[..., 0] - b.pos[..., 0])
     lateral = np.abs(a.pos[..., 1] - b.pos[..., 1])
-    there = (offset > FRONT_OFFSET) & (lateral < b.radius) & (gap_between(a, b) < FRONT_GAP) & _brought(a, b)
+    there = (
+        (offset > FRONT_OFFSET)
+        & (lateral < b.radius)
+        & (gap_between(a, b) < FRONT_GAP)
+        & _brought(record, a, b)
+    )
     return there & (_aloft(record, a) if held else _separate(a, b) & a.slow)
 
 
@@ -262,14 +268,14 @@ def _hold_next(record: Record) -> Bools:
     """In the gripper over the table, beside `b` with a gap below 5 cm."""
     a, b = record.body("a"), record.body("b")
     beside = (gap_between(a, b) < NEXT_GAP) & (centres_apart(a, b) > np.maximum(a.radius, b.radius))
-    return beside & _aloft(record, a) & _brought(a, b)
+    return beside & _aloft(record, a) & _brought(record, a, b)
 
 
 def _hold_over(record: Record) -> Bools:
     """In the gripper, its centre within `b`'s radius and its underside 5 cm over `b`'s top."""
     a, b = record.body("a"), record.body("b")
     over = (centres_apart(a, b) < b.radius) & (a.bottom > b.top + OVER_TOP)
-    return over & record.held(a) & _brought(a, b)
+    return over & record.held(a) & _brought(record, a, b)
 
 
 def _lies_on(a: Body, b: Body) -> Bools:
@@ -279,7 +285,7 @@ def _lies_on(a: Body, b: Body) -> Bools:
 
 def _put_onto(record: Record) -> Bools:
     a, b = record.body("a"), record.body("b")
-    return _lies_on(a, b) & a.slow & ~record.touched(a) & b.on_table & _brought(a, b)
+    return _lies_on(a, b) & a.slow & ~record.touched(a) & b.on_table & _brought(record, a, b)
 
 
 def _drop_onto(record: Record) -> Bools:
@@ -290,7 +296,7 @@ def _push_onto(record: Record) -> Bools:
     """On `b`, having slid there: never raised by more than `b`'s height and 3 cm."""
     a, b = record.body("a"), record.body("b")
     low = ~ever(a.rise > 2.0 * b.half[..., 2] + CARRIED)
-    return _lies_on(a, b) & low & b.on_table & _brought(a, b) & record.ever_touched(a)
+    return _lies_on(a, b) & low & b.on_table & _brought(record, a, b)
 
 
 def _pull_onto(record: Record) -> Bools:

@@ -278,7 +278,7 @@ def write(
         for part in range(4):
             robot.eef_quat[i, part] = tool.quat[i, part]
         robot.gripper_opening[i, 0] = bodies.qpos[i, bodies.robot - 2] + bodies.qpos[i, bodies.robot - 1]
-        robot.gripper_command[i, 0] = 2 * tool.finger[i]
+        robot.gripper_command[i, 0] = max(2 * tool.finger[i], 0.0)
         robot.time_left[i, 0] = 1 - elapsed[i] / horizon
 
         for k in range(len(contacts.hand)):

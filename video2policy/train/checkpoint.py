@@ -30,6 +30,10 @@ class Course:
     best: Weights
     """The weights with the highest success so far."""
     best_rate: float = -1.0
+    tested: float = 0.0
+    """Success of these without exploration noise, where that was tried: from then on it alone decides."""
+    promising: bool = False
+    """Whether tries are worth their time."""
     best_steps: int = 0
     tried: int = 0
     """Environment steps at the last try whether it is solved."""

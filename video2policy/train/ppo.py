@@ -87,6 +87,10 @@ class Outcome:
     """One row per update: steps, episodes, success_rate, return, components, steps_per_second."""
 
 
+WARM_UP, FIRST_RATE = 6, 1e-4
+"""After a skill: updates in which only the value learns, which is new, and the learning rate behind them. A
+policy that follows a value that knows nothing yet forgets its skill."""
+
 EXPERIMENT = "training"
 
 Progress = Callable[[dict[str, Any]], None]
@@ -126,15 +130,26 @@ def train(
         agent.model.load_state_dict(skill.start(weights(agent), inputs))
 
     episodes, course = batch.episodes, Course(best=weights(agent))
+    warm_up = parent is None and skill is not None
     if checkpoint is not None and checkpoint.is_file():
         course = restore(checkpoint, agent, episodes)
         batch.steps = course.kept
         _start_anew(agent, batch, seed)
+    elif warm_up:
+        info = PolicyInfo(environment.observation_size, training.units, seed, 0, inputs)
+        course.tested = measure(environment, Policy(info, course.best), training.check_episodes)
+        course.promising = course.tested >= training.promising
+        agent.obs = agent.env_reset()
+    warm_up = warm_up and len(course.log) < WARM_UP
+    if warm_up:
+        _learn_value_only(agent, True)
     stopped = "cap"
     per_update = training.rollout * sim.n_envs
     per_checkpoint = training.checkpoint_episodes * sim.horizon * sim.n_envs
     begin, begun = time.perf_counter(), batch.steps
     while batch.steps + per_update <= max(training.max_steps, per_update):
+        if warm_up and len(course.log) == WARM_UP:
+            _learn_value_only(agent, False)
         agent.update_epoch()
         agent.train_epoch()
         agent.dataset.update_values_dict(None)
@@ -145,13 +160,17 @@ def train(
         row |= {"learning_rate": round(agent.last_lr, 7), "sigma": round(_sigma(agent), 4)}
         course.log.append(row)
         progress(row)
-        if rate >= course.best_rate:
+        if not course.tested and rate >= course.best_rate:
             course.best_rate, course.best, course.best_steps = rate, weights(agent), batch.steps
-        if rate >= training.promising and batch.steps - course.tried >= training.check_every:
+        course.promising = course.promising or rate >= training.promising
+        if course.promising and batch.steps - course.tried >= training.check_every:
             course.tried, tried = batch.steps, weights(agent)
             info = PolicyInfo(environment.observation_size, training.units, seed, course.tried, inputs)
-            if measure(environment, Policy(info, tried), training.check_episodes) >= training.solved:
-                course.best, course.best_steps, stopped = tried, course.tried, "solved"
+            success = measure(environment, Policy(info, tried), training.check_episodes)
+            if success and success >= course.tested:
+                course.best, course.best_steps, course.tested = tried, course.tried, success
+            if course.tested >= training.solved:
+                stopped = "solved"
                 break
             agent.obs = agent.env_reset()
             agent.dones.fill_(1)
@@ -183,6 +202,15 @@ def _start_anew(agent: A2CAgent, batch: "_Batch", seed: int) -> None:
     batch.environment.sim.reseed(drawn)
     agent.obs = agent.env_reset()
     agent.dones.fill_(1)
+
+
+def _learn_value_only(agent: A2CAgent, only: bool) -> None:
+    """Hold everything but the value's last layer, or let go of it and begin carefully."""
+    for name, parameter in agent.model.named_parameters():
+        parameter.requires_grad_(not only or name.startswith("a2c_network.value."))
+    if not only:
+        agent.last_lr = FIRST_RATE
+        agent.update_lr(agent.last_lr)
 
 
 def prepare(folder: Path) -> None:
