@@ -2,9 +2,9 @@
 
 
 rule verify:
+    """Target: compare every artifact with the hash that its job recorded, and name what must be made again."""
     log:
         "logs/verify.log",
-    """Target: compare every artifact with the hash that its job recorded, and name what must be made again."""
     localrule: True
     conda:
         "../envs/embedded.yaml"
