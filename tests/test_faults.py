@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import random
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -67,6 +70,23 @@ def test_a_full_and_a_read_only_disk(fresh: Project, small_disk: Path) -> None:
     assert verify(fresh).returncode == 0
 
 
+def test_an_artifact_that_was_damaged_is_named_and_rebuilt(finished: Project) -> None:
+    mesh = f"{CLIP}/objects/red_box/mesh.obj"
+    path = finished.folder / mesh
+    path.write_bytes(path.read_bytes()[:100])
+    (finished.folder / CLIP / "frames" / "000003.jpg").write_bytes(b"")
+    done = verify(finished)
+    assert done.returncode != 0
+    assert f"{mesh} changed since reconstruct made it" in done.stdout
+    assert f"{CLIP}/frames changed since frames made it" in done.stdout
+    command = next(line for line in done.stdout.splitlines() if "--force" in line)
+    assert set(command.split("--force ")[1].split()) == {mesh, f"{CLIP}/frames"}
+
+    done = finished.run("--force", mesh, f"{CLIP}/frames")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert verify(finished).returncode == 0
+
+
 def test_two_workflows_in_one_folder(fresh: Project) -> None:
     with (fresh.folder / "first.log").open("w") as log:
         first = subprocess.Popen(
@@ -113,3 +133,32 @@ def test_an_environment_that_cannot_be_built(fresh: Project, tmp_path: Path) -> 
     environment.write_text(sound)
     done = fresh.run(DEMO)
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_file_times_that_jumped(finished: Project) -> None:
+    """Whatever the clock did, the next run completes with the same results."""
+    results = finished.folder / "results"
+    before = (results / "videos/lift_box/v2p/policy/eval.json").read_bytes()
+    draw, now = random.Random(0), time.time()
+    small = [path for path in sorted(results.rglob("*.json")) if "provenance" not in path.name]
+    for path in small:
+        moment = now + draw.choice((-400, 0, 400)) * 86_400
+        os.utime(path, (moment, moment))
+    done = finished.run()
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (results / "videos/lift_box/v2p/policy/eval.json").read_bytes() == before
+    assert verify(finished).returncode == 0
+
+
+def test_a_clock_that_was_set_back_during_a_run(finished: Project) -> None:
+    faketime = shutil.which("faketime")
+    if faketime is None:
+        pytest.skip("no faketime here: apt-get install faketime")
+    command = [faketime, "-f", "-2d", *finished.command("--forcerun", "outcome")]
+    done = subprocess.run(
+        command, cwd=finished.folder, env=finished.environ(), capture_output=True, text=True, timeout=900
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    done = finished.run()
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert verify(finished).returncode == 0

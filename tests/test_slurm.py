@@ -1,8 +1,9 @@
-"""The SLURM profile on a real node: a clip's perception is one job."""
+"""The SLURM profile on a real node: a clip's perception, a job short of memory, one that is cancelled."""
 
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -52,3 +53,38 @@ def test_a_clips_perception_is_one_job(node: Node, finished: Project) -> None:
     assert (finished.folder / CLIP / "scene.json").exists()
     assert node.ended().count("JobState=COMPLETED Partition=cpu") == 1
     assert finished.run("verify").returncode == 0
+
+
+def test_memory_grows_with_attempts(node: Node, finished: Project) -> None:
+    before = node.ended().count("JobId=")
+    target = f"{CLIP}/v2p/policy/eval.json"
+    grow = ("--set-resources", "evaluate:mem_mb=250 * attempt * attempt")
+    done = submit(finished, "--force", target, *grow)
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = node.ended().splitlines()[before:]
+    assert "JobState=COMPLETED" in lines[-1] and len(lines) > 1, lines
+    assert "Trying to restart" in done.stderr
+    assert finished.run("verify").returncode == 0
+
+
+def test_a_cancelled_job_leaves_nothing_and_is_done_again(node: Node, finished: Project) -> None:
+    target = finished.folder / CLIP / "v2p" / "policy" / "rollout.mp4"
+    outputs = str(target.relative_to(finished.folder))
+    with (finished.folder / "cancelled.log").open("w") as log:
+        running = subprocess.Popen(
+            command(finished, "--force", outputs, "--retries", "0"),
+            cwd=finished.folder,
+            env=finished.environ(),
+            stdout=log,
+            stderr=log,
+        )
+        while running.poll() is None and not (logs := node.ask("squeue", "-h", "-t", "running", "-o", "%i")):
+            time.sleep(0.5)
+        node.ask("scancel", *logs.split())
+        assert running.wait(timeout=300) != 0
+    assert "CANCELLED" in node.ended()
+    assert not target.exists()
+    assert set(finished.plan(outputs)) == {"evaluate"}
+    done = submit(finished, outputs)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert target.exists() and finished.run("verify").returncode == 0
