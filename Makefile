@@ -31,7 +31,8 @@ setup-test: setup
 test: setup-test check  ## style, types, unit tests, workflow tests (about 8 minutes on 2 cores)
 	@$(WITH_VENV) $(TEST)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
-test-slow: setup-test  ## kills, documented commands, whole runs
+test-slow: setup-test  ## kills, documented commands, the report in a browser, whole runs
+	@tools/browser
 	@$(WITH_VENV) $(TEST)/python -m pytest -m slow
 
 check: setup-test  ## ruff, mypy, snakefmt, snakemake --lint

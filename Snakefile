@@ -28,11 +28,29 @@ include: "rules/scene.smk"
 include: "rules/author.smk"
 include: "rules/reward.smk"
 include: "rules/policy.smk"
+include: "rules/baselines.smk"
 include: "rules/generalist.smk"
 include: "rules/report.smk"
 include: "rules/tables.smk"
 include: "rules/verify.smk"
 include: "rules/bundle.smk"
+
+
+WATCH = Watch(
+    {row.video: row.caption for row in ROWS.values()}, Path("results/live.html")
+)
+
+
+onstart:
+    WATCH.start(workflow.dag, logger, workflow.output_settings.quiet or ())
+
+
+onsuccess:
+    WATCH.stop("finished")
+
+
+onerror:
+    WATCH.stop("ended with failed jobs")
 
 
 rule all:

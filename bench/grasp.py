@@ -71,14 +71,14 @@ def drive(sim: MujocoSim, to: Array, yaw: Array, gripper: float, steps: int) -> 
 def target(shape: mjcf.Shape, pos: Array, quat: Array) -> tuple[Array, Array]:
     """Where the tool closes, (n, 3), and its yaw (n,), on an object at `pos` (n, 3), `quat` (n, 4) wxyz.
 
-    Across the narrowest width seen from above, in the middle of the object there, as deep as palm and table
-    allow: what bulges is narrower further up.
+    Across the narrowest width seen from above, in the middle between the fingers and at the centre of mass
+    along them, as deep as palm and table allow: what bulges is narrower further up.
     """
     turned = 2 * np.arctan2(quat[:, 3], quat[:, 0]).astype(float)
     seen = shape.hull.vertices[:, :2]
     axes = np.array([[np.cos(a), np.sin(a)] for a in (shape.grasp_yaw, shape.grasp_yaw + np.pi / 2)])
     spans = seen @ axes.T
-    x, y = (spans.max(0) + spans.min(0)) / 2 @ axes
+    x, y = np.array([(spans[:, 0].max() + spans[:, 0].min()) / 2, shape.com[:2] @ axes[1]]) @ axes
     place = pos.astype(float)
     place[:, 0] += np.cos(turned) * x - np.sin(turned) * y
     place[:, 1] += np.sin(turned) * x + np.cos(turned) * y

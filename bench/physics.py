@@ -100,10 +100,11 @@ def random_policy(sim: MujocoSim, steps: int, seed: int) -> tuple[int, int, floa
     return rounds * sim.n_envs, diverged, fastest
 
 
-def scenes(kinds: list[str], folder: Path) -> dict[str, Path]:
+def scenes(names: list[str], kinds: list[str], folder: Path) -> dict[str, Path]:
     """scene.json of the made scenes and of the given everyday objects."""
     made = {}
-    for name, (family, objects) in SCENES.items():
+    for name in names:
+        family, objects = SCENES[name]
         place = folder / name.replace(" ", "_")
         done = place / "scene.json"
         made[name] = done if done.is_file() else primitive_scene(place, family, objects=objects)
@@ -114,6 +115,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--checks", nargs="+", default=["rest", "energy", "random"])
     parser.add_argument("--robots", nargs="+", default=["panda"], choices=list(mjcf.ROBOTS))
+    parser.add_argument("--scenes", nargs="*", default=list(SCENES), choices=list(SCENES))
     parser.add_argument("--kinds", nargs="*", default=[], help="also these everyday objects; all: every kind")
     parser.add_argument("--steps", type=int, default=10**6, help="of the random policy, over all scenes")
     parser.add_argument("--envs", type=int, default=64)
@@ -126,7 +128,7 @@ def main() -> None:
     )
     print("|---" * 8 + "|")
     with tempfile.TemporaryDirectory() as temporary:
-        made = scenes(kinds, arguments.folder or Path(temporary))
+        made = scenes(arguments.scenes, kinds, arguments.folder or Path(temporary))
         share = arguments.steps // (len(made) * len(arguments.robots))
         bad, begin = [], time.perf_counter()
         for robot in arguments.robots:

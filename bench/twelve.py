@@ -29,7 +29,7 @@ from video2policy.author.grammar import grip
 from video2policy.evaluate.judges import judge
 from video2policy.evaluate.statistics import success_rate
 from video2policy.evaluate.worker import roll_out
-from video2policy.families import held_roles
+from video2policy.families import is_taught
 from video2policy.guard.load import load_task
 from video2policy.scene import Scene
 from video2policy.sim.environment import Environment
@@ -93,7 +93,7 @@ def measure(run: Run) -> dict[str, Any]:
         begin = time.perf_counter(), time.process_time()
         with contextlib.redirect_stdout(io.StringIO()):  # rl-games prints what it builds
             env, start = environment(run.environments, run.seed), None
-            if run.from_skill and held_roles(scene.task.family):
+            if run.from_skill and is_taught(scene.task.family):
                 place = skill.PLACES.get(scene.task.family)
                 units, roles = Training().units, scene.task.roles
                 start = skill.learn(env.sim, roles, units, run.seed, place, grip(scene))

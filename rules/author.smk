@@ -45,6 +45,7 @@ rule pick_task:
     """Check every candidate in a process of its own, and pick one with a written reason."""
     input:
         unpack(sent_frames),
+        unpack(borrowed_reset),
         scene="<clip>/scene.json",
         candidates=candidates,
     output:

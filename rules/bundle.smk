@@ -2,30 +2,30 @@
 
 
 rule page:
-    """The report on one clip alone, for its bundle."""
+    """One clip's page, of one variant, for its bundle."""
     input:
         outcomes="<task>/outcome.json",
     output:
-        report="<task>/report.html",
+        page=directory("<task>/page"),
         provenance="<task>/page.provenance.json",
     log:
         "logs/{video}/{variant}/page.log",
     conda:
         "../envs/embedded.yaml"
     params:
-        videos=lambda wc: [ROWS[wc.video].to_dict()],
+        row=lambda wc: ROWS[wc.video].to_dict(),
         variant=lambda wc: wc.variant,
         clip_pixels=config["report"]["clip_pixels"],
-        code=code_digest("scripts/report.py"),
+        code=code_digest("scripts/draw.py"),
     script:
-        "../scripts/report.py"
+        "../scripts/draw.py"
 
 
 rule bundle:
     """One clip's code, prompts, policy, page and provenance in one archive (RO-Crate)."""
     input:
         outcome="<task>/outcome.json",
-        page="<task>/report.html",
+        page="<task>/page",
         records=judgement_records,
     output:
         bundle="results/bundles/{video}.{variant}.zip",

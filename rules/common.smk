@@ -2,7 +2,10 @@
 import json
 from types import SimpleNamespace
 
-from video2policy import families, models
+from snakemake.exceptions import WorkflowError
+
+from video2policy import models, paper
+from video2policy.live import Watch
 from video2policy.perceive.verdict import Unavailable
 from video2policy.provenance import code_digest
 from video2policy.sheet import SheetError, read_sheet
@@ -12,6 +15,8 @@ from video2policy.workflow import (
     author_params,
     curriculum_stages,
     merged_config,
+    schedule,
+    search_budget,
 )
 
 try:
@@ -28,12 +33,13 @@ except SheetError as error:
     sys.exit(str(error))
 
 VARIANTS = list(config["variants"])
+COMPARED = [*config["comparisons"], *VARIANTS, paper.V2P]
 SANDBOX = config["sandbox"] or "off"  # YAML reads a bare off as false
 
 try:
     STAGES = {
         variant: curriculum_stages(merged_config(config, variant)["author"])
-        for variant in VARIANTS
+        for variant in COMPARED
     }
 except ValueError as error:
     sys.exit(str(error))
@@ -52,10 +58,17 @@ except Unavailable as error:
 
 models.stay_offline(config["perception"])
 
+BY_CODE = [
+    variant
+    for variant in COMPARED
+    if merged_config(config, variant)["author"]["writes"] == "policy"
+]
+
 
 pathvars:
     clip="results/videos/{video}",
     task="<clip>/{variant}",
+    by_code=f"<clip>/{{variant,{'|'.join(BY_CODE) or '(?!)'}}}",
     round="<task>/reward/{iter}",
     generalist=f"results/generalist/{config['generalist']['name']}",
     replay=f"results/replays/{Path(config['replay']).stem or 'none'}",
@@ -146,6 +159,13 @@ def judging_gpus(wc):
     return engines.gpus(engines.judging(setting("simulation")(wc)))
 
 
+def imitation_environment():
+    """Of the image policy: ResNet18 comes through transformers, what else there is with the judging engine."""
+    resnet = config["generalist"]["preset"].startswith("paper")
+    judging = engines.environment(engines.judging(config["simulation"]))
+    return f"../envs/{'resnet.yaml' if resnet else judging}"
+
+
 def per_object(pattern):
     """An input function: the file for every object of the clip."""
     return lambda wc: [
@@ -198,12 +218,38 @@ def if_passed(name):
     )
 
 
+def trajectories_if_trained(wc):
+    """The judged successes of a policy; what acts by code keeps none."""
+    return [] if wc.variant in BY_CODE else if_passed("trajectories")(wc)
+
+
 def finished(pattern):
     """An input function: this file, under the first variant, of every clip that passed its gates."""
     return lambda wc: [
         pattern.format(video=video, variant=VARIANTS[0])
         for video in ROWS
         if passed(video)
+    ]
+
+
+def learnt(wc):
+    """The demonstrations of the training clips that passed their gates; of the first so many, for a sample."""
+    videos = [video for video, row in ROWS.items() if row.split in (None, "train")]
+    folders = [
+        f"results/videos/{video}/{VARIANTS[0]}/demonstrations"
+        for video in videos
+        if passed(video)
+    ]
+    return folders[: int(wc.sample)] if hasattr(wc, "sample") else folders
+
+
+def exported(wc):
+    """The trajectories of every clip that passed its gates, in the other formats that the config names."""
+    return [
+        f"results/videos/{video}/{VARIANTS[0]}/trajectories.{form}"
+        for video in ROWS
+        if passed(video)
+        for form in config["trajectories"]["formats"]
     ]
 
 
@@ -251,6 +297,41 @@ def earlier_clips(wc):
     }
 
 
+def round_of(wc):
+    """The job's round of reward search."""
+    return schedule(setting("reward")(wc), setting("training")(wc)["max_steps"])[
+        int(wc.iter)
+    ]
+
+
+def next_members(wc):
+    """How many trainings of the round go on in the next one."""
+    rounds = schedule(setting("reward")(wc), setting("training")(wc)["max_steps"])
+    return rounds[int(wc.iter) + 1].going_on if int(wc.iter) + 1 < len(rounds) else 0
+
+
+def round_training(wc):
+    """A param function: how the round trains."""
+    return {**setting("training")(wc), "max_steps": round_of(wc).steps}
+
+
+def author_setting(name):
+    """A param function: one value of the author's settings."""
+    return lambda wc: setting("author")(wc)[name]
+
+
+def borrowed_reset(wc):
+    """The task whose reset function the variant takes, if it does."""
+    variant = setting("author")(wc)["reset"]
+    return {"reset": f"<clip>/{variant}/task/task.py"} if variant else {}
+
+
+def shared_task(wc):
+    """The task in whose episodes written programs act: that of the variant compared with, or as configured."""
+    variant = setting("author")(wc)["reset"] or paper.V2P
+    return f"results/videos/{wc.video}/{variant}/task/task.py"
+
+
 def previous_best(wc):
     """The best of the rounds before; the first round starts from the task alone."""
     k = int(wc.iter)
@@ -262,11 +343,14 @@ def previous_best(wc):
     )
 
 
-def skill_if_held(wc):
-    """The policy that trainings start from, where the task's object must be held."""
+def skill_if_taught(wc):
+    """The policy that trainings start from, where the family has one."""
     wanted = setting("training")(wc)["start"] == "skill"
-    held = families.held_roles(ROWS[wc.video].family)
-    return {"skill": "<task>/task/skill.safetensors"} if wanted and held else {}
+    return (
+        {"skill": "<task>/task/skill.safetensors"}
+        if wanted and ROWS[wc.video].is_taught
+        else {}
+    )
 
 
 def only_best(wc):
@@ -278,7 +362,7 @@ def samples_of_round(name):
     """An input function: this file of every sample of the round."""
     return lambda wc: [
         f"results/videos/{wc.video}/{wc.variant}/reward/{wc.iter}/{sample}/{name}"
-        for sample in range(setting("reward")(wc)["samples"])
+        for sample in range(round_of(wc).samples)
     ]
 
 
@@ -317,3 +401,55 @@ def truth(wc):
     """The truth beside the clip: an npz of the clip's name, which rendered clips have."""
     path = ROWS[wc.video].clip.with_suffix(".npz")
     return [str(path)] if path.exists() or path.parts[:2] == ("results", "demo") else []
+
+
+def compared(variants):
+    """An input function: the judgement of every clip that passed its gates, under these variants."""
+    return lambda wc: [
+        f"results/videos/{video}/{variant}/policy/eval.json"
+        for video in ROWS
+        if passed(video)
+        for variant in variants
+    ]
+
+
+def judged_rounds(variants):
+    """An input function: the judgement of every round of reward search, likewise."""
+    return lambda wc: [
+        f"results/videos/{video}/{variant}/reward/{k}/judged.json"
+        for video in ROWS
+        if passed(video)
+        for variant in variants
+        if variant not in BY_CODE
+        for k in range(merged_config(config, variant)["reward"]["iterations"])
+    ]
+
+
+def budgets(variants):
+    """What each variant may spend: environment steps of its search, and its judged episodes."""
+    return {
+        variant: search_budget(merged_config(config, variant)) for variant in variants
+    }
+
+
+def hallucinated(wc):
+    """The pick and every trained candidate of table 8; only where a language model writes."""
+    settings = merged_config(config, paper.HALLUCINATING)["author"]
+    if settings["name"] == "grammar":
+        raise WorkflowError(
+            "table8 counts programs of a language model that do not run: set author.name to llm or replay"
+            " (docs/llm.md); the grammar's always run"
+        )
+    folders = [
+        f"results/videos/{video}/{paper.HALLUCINATING}/task"
+        for video in ROWS
+        if passed(video)
+    ]
+    return {
+        "picks": [f"{folder}/pick.json" for folder in folders],
+        "searches": [
+            f"{folder}/candidate_{sample}/search.json"
+            for folder in folders
+            for sample in range(settings["candidates"])
+        ],
+    }

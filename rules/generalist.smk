@@ -36,7 +36,7 @@ rule collect_demonstrations:
 rule train_bc:
     """Behaviour cloning from the images of all clips' demonstrations, and an image-blind copy of it."""
     input:
-        trajectories=finished("results/videos/{video}/{variant}/demonstrations"),
+        trajectories=learnt,
     output:
         policy="<generalist>/policy.safetensors",
         blind="<generalist>/blind.safetensors",
@@ -45,9 +45,10 @@ rule train_bc:
     log:
         "logs/generalist/train_bc.log",
     conda:
-        "../envs/embedded.yaml"
+        imitation_environment()
     params:
         preset=config["generalist"]["preset"],
+        weights=config["generalist"]["weights"],
         seed=config["generalist"]["seed"],
         code=code_digest("scripts/train_bc.py"),
     script:
@@ -68,11 +69,12 @@ rule evaluate_bc:
     log:
         "logs/generalist/evaluate_bc.log",
     conda:
-        f"../envs/{engines.environment(engines.judging(config['simulation']))}"
+        imitation_environment()
     resources:
         gpu=engines.gpus(engines.judging(config["simulation"])),
     params:
         episodes=config["generalist"]["evaluation_episodes"],
+        splits={row.video: row.split or "train" for row in ROWS.values()},
         simulation=config["simulation"],
         sandbox=SANDBOX,
         code=code_digest(
@@ -81,3 +83,58 @@ rule evaluate_bc:
         ),
     script:
         "../scripts/evaluate_bc.py"
+
+
+rule figure6:
+    """Target: success on unseen clips over the number of training clips (paper, section 4.2)."""
+    input:
+        "results/tables/figure6.md",
+        "results/tables/figure6.png",
+    localrule: True
+
+
+use rule train_bc as train_bc_on_few with:
+    output:
+        policy="<generalist>/scaling/{sample}/policy.safetensors",
+        blind="<generalist>/scaling/{sample}/blind.safetensors",
+        log_json="<generalist>/scaling/{sample}/log.json",
+        provenance="<generalist>/scaling/{sample}/train_bc.provenance.json",
+    log:
+        "logs/generalist/train_bc_{sample}.log",
+
+
+use rule evaluate_bc as evaluate_bc_on_few with:
+    input:
+        policy="<generalist>/scaling/{sample}/policy.safetensors",
+        blind="<generalist>/scaling/{sample}/blind.safetensors",
+        scenes=finished("results/videos/{video}/scene.json"),
+        tasks=finished("results/videos/{video}/{variant}/task/task.py"),
+    output:
+        eval_json="<generalist>/scaling/{sample}/eval.json",
+        figure="<generalist>/scaling/{sample}/eval.png",
+        provenance="<generalist>/scaling/{sample}/evaluate_bc.provenance.json",
+    log:
+        "logs/generalist/evaluate_bc_{sample}.log",
+
+
+rule tabulate_scaling:
+    """The scaling curve, the paper's end of it beside ours."""
+    input:
+        evals=expand(
+            "<generalist>/scaling/{sample}/eval.json",
+            sample=config["generalist"]["scaling"],
+        ),
+    output:
+        table="results/tables/figure6.csv",
+        markdown="results/tables/figure6.md",
+        figure="results/tables/figure6.png",
+        provenance="results/tables/figure6.provenance.json",
+    log:
+        "logs/figure6.log",
+    conda:
+        "../envs/embedded.yaml"
+    params:
+        counts=config["generalist"]["scaling"],
+        code=code_digest("scripts/tabulate_scaling.py"),
+    script:
+        "../scripts/tabulate_scaling.py"

@@ -4,7 +4,7 @@
 rule train_policy:
     """Train the best reward to its end, and with further seeds."""
     input:
-        unpack(skill_if_held),
+        unpack(skill_if_taught),
         scene="<clip>/scene.json",
         task="<task>/task/task.py",
         best=last_best,
@@ -22,6 +22,7 @@ rule train_policy:
         mem_mb=2500,
     params:
         n_seeds=lambda wc: setting("evaluation")(wc)["seeds"],
+        sees=author_setting("sees"),
         simulation=setting("simulation"),
         training=setting("training"),
         sandbox=SANDBOX,
@@ -75,12 +76,48 @@ rule collect:
     resources:
         gpu=judging_gpus,
     params:
-        collection=config["trajectories"],
+        collection=lambda wc: {
+            name: value
+            for name, value in config["trajectories"].items()
+            if name != "formats"
+        },
         simulation=setting("simulation"),
         sandbox=SANDBOX,
         code=judging_code("scripts/collect.py"),
     script:
         "../scripts/collect.py"
+
+
+rule export:
+    """Target: every clip's trajectories in the formats of `trajectories.formats`."""
+    input:
+        exported,
+    localrule: True
+
+
+rule export_trajectories:
+    """The trajectories in another format: robomimic's HDF5, Zarr."""
+    input:
+        trajectories="<task>/trajectories",
+    output:
+        exported="<task>/trajectories.hdf5",
+        provenance="<task>/export_hdf5.provenance.json",
+    log:
+        "logs/{video}/{variant}/export_hdf5.log",
+    conda:
+        "../envs/export.yaml"
+    params:
+        code=code_digest("scripts/export.py"),
+    script:
+        "../scripts/export.py"
+
+
+use rule export_trajectories as export_trajectories_zarr with:
+    output:
+        exported=directory("<task>/trajectories.zarr"),
+        provenance="<task>/export_zarr.provenance.json",
+    log:
+        "logs/{video}/{variant}/export_zarr.log",
 
 
 rule outcome:
@@ -89,7 +126,7 @@ rule outcome:
         scene="<clip>/scene.json",
         eval_json=if_passed("policy/eval.json"),
         rollout=if_passed("policy/rollout.mp4"),
-        trajectories=if_passed("trajectories"),
+        trajectories=trajectories_if_trained,
     output:
         outcome="<task>/outcome.json",
         provenance="<task>/outcome.provenance.json",

@@ -19,6 +19,7 @@ rule write_reward:
     params:
         iteration=lambda wc: int(wc.iter),
         sample=lambda wc: int(wc.sample),
+        going_on=lambda wc: round_of(wc).going_on,
         author=author,
         code=code_digest("scripts/write_reward.py"),
     script:
@@ -53,7 +54,7 @@ rule train_reward:
     """PPO on one reward, in a worker process; only the generated success is measured."""
     input:
         unpack(only_best),
-        unpack(skill_if_held),
+        unpack(skill_if_taught),
         scene="<clip>/scene.json",
         task="<task>/task/task.py",
         reward="<round>/{sample}/reward.py",
@@ -71,8 +72,12 @@ rule train_reward:
         gpu=engine_gpus,
         mem_mb=2500,
     params:
+        iteration=lambda wc: int(wc.iter),
+        sample=lambda wc: int(wc.sample),
+        going_on=lambda wc: round_of(wc).going_on,
+        sees=author_setting("sees"),
         simulation=setting("simulation"),
-        training=setting("training"),
+        training=round_training,
         sandbox=SANDBOX,
         code=engine_code("scripts/train_reward.py"),
     script:
@@ -83,6 +88,8 @@ rule select_reward:
     """The best so far (a worse round never replaces it) and the feedback for the next round."""
     input:
         unpack(only_best),
+        scene="<clip>/scene.json",
+        task="<task>/task/task.py",
         searches=samples_of_round("search.json"),
         rewards=samples_of_round("reward.py"),
         replies=samples_of_round("reply.json"),
@@ -94,9 +101,17 @@ rule select_reward:
     log:
         "logs/{video}/{variant}/select_reward/{iter}.log",
     conda:
-        "../envs/embedded.yaml"
+        engine_environment
+    resources:
+        gpu=engine_gpus,
     params:
         iteration=lambda wc: int(wc.iter),
-        code=code_digest("scripts/select_reward.py"),
+        fresh=lambda wc: setting("reward")(wc)["search"] == "halving",
+        members=next_members,
+        split=lambda wc: setting("author")(wc)["feedback"] == "split",
+        simulation=setting("simulation"),
+        training=setting("training"),
+        sandbox=SANDBOX,
+        code=engine_code("scripts/select_reward.py"),
     script:
         "../scripts/select_reward.py"

@@ -32,6 +32,7 @@ checkpoint scene:
             "family",
             "family_source",
             "roles",
+            "alternatives",
             "accept",
         ),
         code=code_digest("scripts/scene.py"),

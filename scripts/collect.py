@@ -17,7 +17,7 @@ def main(
     simulation: dict[str, Any],
     sandbox: str = "best_effort",
 ) -> None:
-    """`collection`: episodes to keep, and either image (pixels) and cameras, or the imitation preset."""
+    """`collection`: how many episodes to keep, and either what of (`Wish`) or the imitation preset."""
     if "preset" in collection:
         preset = PRESETS[collection["preset"]]
         wish = Wish(
@@ -26,9 +26,10 @@ def main(
             preset.cameras,
             preset.action_noise,
             preset.after,
+            masks=preset.masks,
         )
     else:
-        wish = Wish(int(collection["episodes"]), int(collection["image"]), tuple(collection["cameras"]))
+        wish = Wish(**{**collection, "cameras": tuple(collection["cameras"])})
     rollouts = Rollouts.from_config(scene, task, simulation, sandbox)
     collect(rollouts, policy, wish, trajectories)
 

@@ -17,14 +17,15 @@ def main(
     figure: Output,
     episodes: int,
     simulation: dict[str, Any],
+    splits: dict[str, str],
     sandbox: str = "best_effort",
 ) -> None:
-    """`episodes` in each scene; `scenes` and `tasks` are in the same order."""
+    """`episodes` in each scene; `scenes` and `tasks` are in the same order; `splits`: clip -> its split."""
     clips = [
         Rollouts.from_config(scene, task, simulation, sandbox)
         for scene, task in zip(scenes, tasks, strict=True)
     ]
-    result = evaluate(clips, policy, blind, episodes)
+    result = evaluate(clips, policy, blind, episodes, splits)
     eval_json.write_text(json.dumps(result, indent=1) + "\n")
     draw(result, figure)
 

@@ -2,12 +2,13 @@
 
 import json
 import logging
-import shutil
 
 from scripts.stage import Failed, Input, Output, stage
 from video2policy.author import grammar
+from video2policy.author.blocks import borrow_method
 from video2policy.author.cassette import NoReply
 from video2policy.author.picking import pick
+from video2policy.author.seen import CLIP
 from video2policy.guard.checks import check_files
 
 log = logging.getLogger("video2policy")
@@ -22,11 +23,14 @@ def main(
     sandbox: str = "best_effort",
     config: dict | None = None,
     frames: Input | None = None,
+    reset: Input | None = None,
 ) -> None:
     """Copy the best of `candidates` to `task`; `pick_json` holds all checks and the reason.
 
-    A language model reads those that run and picks; its dialogue is kept as `reread`."""
-    reports, level = check_files(scene, [(path, None) for path in candidates], sandbox)
+    A language model reads those that run and picks; its dialogue is kept as `reread`. `reset` is another
+    task, whose reset function replaces the picked one's."""
+    clip = author.get("sees", CLIP) == CLIP
+    reports, level = check_files(scene, [(path, None) for path in candidates], sandbox, clip)
     reread: dict = {}
     if author["name"] == grammar.NAME:
         chosen = pick(reports)
@@ -43,7 +47,12 @@ def main(
     if chosen.index is None:
         raise Failed(f"no task: {chosen.reason}")
     log.info("task: %s", chosen.reason)
-    shutil.copyfile(candidates[chosen.index], task)
+    source = candidates[chosen.index].read_text(encoding="utf-8")
+    if reset is not None:
+        source = borrow_method(source, reset.read_text(encoding="utf-8"), "reset_objects_states")
+    task.write_text(source, encoding="utf-8")
+    if reset is not None and not check_files(scene, [(task, None)], sandbox, clip)[0][0]["runs"]:
+        raise Failed(f"the reset function of {reset} does not run within candidate {chosen.index}")
 
 
 stage(main)

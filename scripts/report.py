@@ -1,22 +1,22 @@
-"""One self-contained page on all clips."""
+"""The overview of all clips, which leads to the page of each."""
 
 from pathlib import Path
 from typing import Any
 
 from scripts.stage import Input, Output, stage
-from video2policy.report import build_report
+from video2policy.report import build_index
 
 
 def main(
     report: Output,
-    outcomes: list[Input],
+    pages: list[Input],
     videos: list[dict[str, Any]],
     variant: str,
     results: str = "results",
-    clip_pixels: bool = True,
+    replies: str = "replies",
 ) -> None:
-    """Write the page. `outcomes` only says when: the page reads every artifact below `results` by itself."""
-    build_report(Path(results), videos, variant, report, clip_pixels)
+    """Write the overview. `pages` only says when: it reads every artifact below `results` by itself."""
+    build_index(Path(results), videos, variant, report, Path(replies, "ledger.tsv"))
 
 
 stage(main, gate=False)

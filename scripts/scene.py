@@ -9,7 +9,7 @@ from typing import Any
 from scripts.stage import Input, Output, stage
 from video2policy.perceive.verdict import Rejected, Verdict
 from video2policy.scene import ObjectFiles, SceneClip, SceneTask, assemble, rejected
-from video2policy.shown import shown
+from video2policy.shown import choose, shown
 
 log = logging.getLogger("video2policy")
 
@@ -60,6 +60,7 @@ def main(
             )
         ]
         result = assemble(row["video"], task, clip, json.loads(camera_json.read_text()), files, gates)
+        result = choose(result, row["alternatives"])
         caption = shown(result)
         gates.append(caption.accepted() if caption.reason and "caption" in row["accept"] else caption)
         if gates[-1].reason is not None:
@@ -72,6 +73,8 @@ def main(
         log.info("stops here: %s", result.reason)
         refused = next((gate for gate in gates if not gate.passed), None)
         return refused or Verdict.rejected("caption", result.reason or "", "assembled")
+    if result.task.family != task.family:
+        log.info("the clip shows %s rather than %s", result.task.family, task.family)
     for item in result.objects:
         log.info("%s moved by %s m", item.label, [round(v, 3) for v in item.difference.translation])
     return gates[-1]

@@ -12,9 +12,16 @@ log = logging.getLogger("video2policy")
 
 
 def main(
-    trajectories: list[Input], policy: Output, blind: Output, log_json: Output, preset: str, seed: int
+    trajectories: list[Input],
+    policy: Output,
+    blind: Output,
+    log_json: Output,
+    preset: str,
+    seed: int,
+    weights: str = "",
 ) -> None:
-    config = replace(bc.PRESETS[preset], seed=seed)
+    """`weights`: folder or hub name of ResNet18's, for a preset that has it as its backbone."""
+    config = replace(bc.PRESETS[preset], seed=seed, weights=weights)
     data = load_demonstrations(trajectories, config)
     log.info("%d frames of the behaviours %s", len(data), ", ".join(data.behaviours))
     losses = {}

@@ -27,6 +27,7 @@ def main(
     training: dict[str, Any],
     skill: Input | None = None,
     sandbox: str = "best_effort",
+    sees: str = "clip",
 ) -> None:
     """`best` is the folder of the best reward; `n_seeds` counts the search's own training.
 
@@ -36,12 +37,13 @@ def main(
     """
     folder = Path(seeds)
     winner = json.loads((best / "search.json").read_text())
-    job = Job(scene, task, best / "reward.py", simulation, training, skill=skill, sandbox=sandbox)
+    job = Job(scene, task, best / "reward.py", simulation, training, None, skill, sandbox, sees == "clip")
     seed, first = int(training["seed"]), folder / "seed_0.safetensors"
     shutil.copyfile(best / "policy.safetensors", first)
     trained: list[dict[str, Any]] = []
     if training["warm_start"]:
-        trained = _go_on(job, winner, seed, first, int(training["legs"]))
+        course = policy.with_name("training")
+        trained = _go_on(job, winner, seed, first, int(training["legs"]), course)
     shutil.copyfile(first, policy)
 
     if training["warm_start"]:
@@ -51,20 +53,27 @@ def main(
     for k in range(1, n_seeds):
         log.info("training %d of %d with the best reward", k + 1, n_seeds)
         result = run_training(
-            job, seed + SEED_STEP * k, folder / f"seed_{k}.safetensors", folder / f"seed_{k}.csv"
+            job,
+            seed + SEED_STEP * k,
+            folder / f"seed_{k}.safetensors",
+            folder / f"seed_{k}.csv",
+            policy.with_name("training") / f"seed_{k}",
         )
         trained.append(result)
     (folder / "searches.json").write_text(json.dumps(trained, indent=1) + "\n")
 
 
-def _go_on(job: Job, winner: dict[str, Any], seed: int, policy: Path, legs: int) -> list[dict[str, Any]]:
-    """Train the policy on in place until it is solved; how the trainings ended."""
+def _go_on(
+    job: Job, winner: dict[str, Any], seed: int, policy: Path, legs: int, course: Path
+) -> list[dict[str, Any]]:
+    """Train the policy on in place until it is solved; how those ended. `course`: see run_training."""
     trained: list[dict[str, Any]] = []
     best, leg = winner, policy.with_name("leg.safetensors")
     while len(trained) < legs and best["stopped"] != "solved":
         log.info("going on with the best reward, %d of at most %d", len(trained) + 1, legs)
         log_csv = policy.with_name(f"{policy.stem}_{len(trained)}.csv")
-        trained.append(run_training(replace(job, parent=policy), seed + len(trained), leg, log_csv))
+        leg_job, leg_course = replace(job, parent=policy), course / f"leg_{len(trained)}"
+        trained.append(run_training(leg_job, seed + len(trained), leg, log_csv, leg_course))
         if trained[-1]["success_rate"] >= best["success_rate"]:
             best = trained[-1]
             leg.replace(policy)

@@ -7,6 +7,7 @@ import torch
 
 from scripts.stage import Input, Output, stage
 from video2policy.author.grammar import grip
+from video2policy.families import held_roles
 from video2policy.scene import Scene
 from video2policy.sim import engines
 from video2policy.train import skill
@@ -22,12 +23,13 @@ def main(scene: Input, policy: Output, about: Output, simulation: dict, training
     roles, place = loaded.task.roles, skill.PLACES.get(loaded.task.family)
     learnt = skill.learn(sim, roles, Training().units, seed, place, grip(loaded))
     save_policy(policy, learnt.policy)
-    record = {
+    record: dict[str, object] = {
         "object": roles["a"],
         "place": place and asdict(place),
-        "lifted": skill.lifted(sim, learnt, roles["a"]),
         "episodes": sim.n_envs,
     }
+    if held_roles(loaded.task.family):
+        record["lifted"] = skill.lifted(sim, learnt, roles["a"])
     about.write_text(json.dumps(record, indent=1) + "\n")
 
 

@@ -4,6 +4,7 @@ from scripts.stage import Failed, Input, Output, stage
 from video2policy.author import grammar
 from video2policy.author.cassette import NoReply
 from video2policy.author.exchange import Reply, Request, scene_summary
+from video2policy.author.seen import CLIP, seen
 from video2policy.scene import Scene
 
 
@@ -22,7 +23,8 @@ def main(
     the candidate. `frames` are sent along where given; `examples` is the pool of the clip's stage."""
     try:
         if author["name"] == grammar.NAME:
-            asked, answered = by_grammar(Scene.load(scene), sample, author)
+            known = seen(Scene.load(scene), author.get("sees", CLIP))
+            asked, answered = by_grammar(known, sample, author)
         else:
             asked, answered = by_model(scene, sample, author, config, frames, examples)
     except (grammar.AuthorError, NoReply) as error:
@@ -34,7 +36,7 @@ def main(
 
 def by_grammar(scene: Scene, sample: int, author: dict) -> tuple[Request, Reply]:
     seed = int(author.get("seed", 0))
-    genome = grammar.draw_task(scene, seed, sample)
+    genome = grammar.draw_task(scene, seed, sample, author.get("success", True))
     asked = Request(grammar.NAME, seed, "task", 0, sample, scene_summary(scene))
     return asked, Reply(asked.key, grammar.NAME, grammar.write_task(genome, scene), genome.to_json())
 

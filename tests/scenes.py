@@ -26,7 +26,119 @@ SOLIDS = {
 }
 """Kinds that `primitive_scene` knows by name."""
 
+BOARD = Solid("box", (0.14, 0.14, 0.02))
+BOWL = Solid("frustum", (0.1, 0.14, 0.04), "up")
+PLANK = Solid("box", (0.05, 0.16, 0.03))
+
+OBJECTS = {
+    "lift": {"cube": "box"},
+    "push_left": {"cube": "box"},
+    "push_right": {"tin": "cylinder"},
+    "move_closer": {"cube": "box", "tin": "cylinder"},
+    "put_next": {"tin": "cylinder", "cube": "box"},
+    "drop_next": {"ball": "ball", "cube": "box"},
+    "put_front": {"cube": "box", "tin": "cylinder"},
+    "drop_front": {"cube": "box", "tin": "cylinder"},
+    "cover": {"cup": "cup", "ball": "ball"},
+    "uncover": {"cup": "cup", "ball": "ball"},
+    "put_into": {"ball": "ball", "mug": "mug"},
+    "drop_into": {"ball": "ball", "mug": "mug"},
+    "throw_into": {"ball": "ball", "mug": "mug"},
+    "tip_over": {"tin": "cylinder"},
+    "push_with": {"cube": "box", "tin": "cylinder"},
+    "push_any": {"cube": "box"},
+    "poke_move": {"tin": "cylinder"},
+    "touch": {"tin": "cylinder"},
+    "push_off_edge": {"cube": "box"},
+    "push_near_edge": {"cube": "box"},
+    "pull_left": {"cube": "box"},
+    "pull_right": {"tin": "cylinder"},
+    "push_off": {"ball": "ball", "board": BOARD},
+    "push_onto": {"cube": "box", "board": BOARD},
+    "pull_onto": {"cube": "box", "board": BOARD},
+    "move_away": {"cube": "box", "tin": "cylinder"},
+    "move_to_cam": {"cube": "box"},
+    "move_away_cam": {"cube": "box"},
+    "pull_from_behind": {"cube": "box", "ball": "ball"},
+    "remove_reveal": {"tin": "cylinder", "ball": "ball"},
+    "put_behind": {"cube": "box", "tin": "cylinder"},
+    "drop_behind": {"cube": "box", "tin": "cylinder"},
+    "hold": {"cube": "box"},
+    "hold_next": {"cube": "box", "tin": "cylinder"},
+    "hold_front": {"cube": "box", "tin": "cylinder"},
+    "hold_behind": {"cube": "box", "tin": "cylinder"},
+    "hold_over": {"ball": "ball", "mug": "mug"},
+    "put_onto": {"tin": "cylinder", "board": BOARD},
+    "drop_onto": {"cube": "box", "board": BOARD},
+    "take_out": {"ball": "ball", "bowl": BOWL},
+    "lift_with": {"cube": "box", "ball": "ball"},
+    "lay_side": {"tin": "cylinder"},
+    "upright": {"tin": "cylinder"},
+    "upside_down": {"mug": "mug"},
+    "lift_end": {"plank": PLANK},
+    "lift_end_drop": {"plank": PLANK},
+    "roll": {"ball": "ball"},
+    "spin": {"cube": "box"},
+    "spin_stop": {"plank": PLANK},
+    "put_surface": {"cube": "box"},
+    "put_still": {"ball": "ball"},
+    "move_down": {"cube": "box"},
+    "drop": {"cube": "box"},
+    "lift_drop": {"cube": "box"},
+    "throw": {"ball": "ball"},
+    "throw_surface": {"ball": "ball"},
+    "throw_up": {"ball": "ball"},
+    "throw_against": {"ball": "ball", "cube": "box"},
+}
+"""Objects of a scene for every family, in the order of its roles."""
+
 CAPTIONS = {
+    "pull_right": "pulling {a} from left to right",
+    "pull_left": "pulling {a} from right to left",
+    "push_any": "moving {a} across a surface without it falling down",
+    "poke_move": "poking {a} so it slightly moves",
+    "touch": "poking {a} so lightly that it doesn't or almost doesn't move",
+    "push_off_edge": "pushing {a} so that it falls off the table",
+    "push_near_edge": "pushing {a} so that it almost falls off but doesn't",
+    "push_off": "pushing {a} off of {b}",
+    "push_onto": "pushing {a} onto {b}",
+    "pull_onto": "pulling {a} onto {b}",
+    "move_away": "moving {a} away from {b}",
+    "move_to_cam": "moving {a} towards the camera",
+    "move_away_cam": "moving {a} away from the camera",
+    "pull_from_behind": "pulling {a} from behind of {b}",
+    "remove_reveal": "removing {a}, revealing {b} behind",
+    "put_behind": "putting {a} behind {b}",
+    "drop_behind": "dropping {a} behind {b}",
+    "drop_next": "dropping {a} next to {b}",
+    "drop_front": "dropping {a} in front of {b}",
+    "drop_into": "dropping {a} into {b}",
+    "hold": "holding {a}",
+    "hold_next": "holding {a} next to {b}",
+    "hold_front": "holding {a} in front of {b}",
+    "hold_behind": "holding {a} behind {b}",
+    "hold_over": "holding {a} over {b}",
+    "put_onto": "putting {a} onto {b}",
+    "drop_onto": "dropping {a} onto {b}",
+    "take_out": "taking {a} out of {b}",
+    "lift_with": "lifting {a} with {b} on it",
+    "lay_side": "laying {a} on the table on its side, not upright",
+    "upright": "putting {a} upright on the table",
+    "upside_down": "turning {a} upside down",
+    "lift_end": "lifting up one end of {a} without letting it drop down",
+    "lift_end_drop": "lifting up one end of {a}, then letting it drop down",
+    "roll": "rolling {a} on a flat surface",
+    "spin": "pushing {a} so it spins",
+    "spin_stop": "spinning {a} that quickly stops spinning",
+    "put_surface": "putting {a} on a surface",
+    "put_still": "putting {a} on a flat surface without letting it roll",
+    "move_down": "moving {a} down",
+    "drop": "{a} falling like a rock",
+    "lift_drop": "lifting {a} up completely, then letting it drop down",
+    "throw": "throwing {a}",
+    "throw_surface": "throwing {a} onto a surface",
+    "throw_up": "throwing {a} in the air and letting it fall",
+    "throw_against": "throwing {a} against {b}",
     "lift": "lifting {a} up",
     "push_right": "pushing {a} from left to right",
     "push_left": "pushing {a} from right to left",
@@ -41,6 +153,15 @@ CAPTIONS = {
     "push_with": "pushing {b} with {a}",
 }
 
+TURNS = {"tip_over": 90, "lay_side": 90, "upright": 90, "upside_down": 180, "lift_end": 40}
+"""Degrees about x by which the handled object is turned at one end of the clip."""
+
+LEANS = {"lift_end_drop": 40}
+"""The same on the way alone."""
+
+HOPS = {"lift_drop": 0.2, "throw_up": 0.25, "throw": 0.15, "throw_surface": 0.15}
+"""Metres by which the handled object rises on the way, beyond the straight line."""
+
 N_FRAMES = 12
 
 
@@ -52,6 +173,8 @@ def _ends(
     side = (width[a] + width.get(b or "", 0)) / 2
     near = {a: height[a], **({b: height[b]} if b else {})}
     here, apart = (0.0, 0.0), (0.05, 0.2)
+    # how far a centre rises on top of the other object, beyond where it stands on the table
+    above = 2 * height[a if family == "lift_with" else b] if b else 0.0
     moves = {
         "lift": (here, (0.0, 0.0, 0.18)),
         "push_right": ((0, 0.1), (0, -0.12)),
@@ -68,8 +191,52 @@ def _ends(
         "throw_into": (apart, (0, 0, 0.02)),
         "tip_over": (here, (0.06, 0.0, -0.02)),
         "push_with": (apart, (0, side - 0.09)),
+        "pull_right": ((0, 0.1), (0, -0.12)),
+        "pull_left": ((0, -0.1), (0, 0.12)),
+        "push_any": (here, (0.08, 0.08)),
+        "poke_move": (here, (0.03, 0.02)),
+        "touch": (here, here),
+        "push_off_edge": (here, (0, 0.2)),
+        "push_near_edge": (here, (0, 0.12)),
+        "push_off": ((0, 0, above), (0, side + 0.05)),
+        "push_onto": (apart, (0, 0, above)),
+        "pull_onto": (apart, (0, 0, above)),
+        "move_away": ((0, side + 0.02), (0, side + 0.22)),
+        "move_to_cam": (here, (-0.2, 0)),
+        "move_away_cam": (here, (0.2, 0)),
+        "pull_from_behind": ((side + 0.02, 0), (side + 0.02, side + 0.04)),
+        "remove_reveal": ((-side - 0.02, 0), (-side - 0.02, side + 0.04)),
+        "put_behind": (apart, (side + 0.04, 0)),
+        "drop_behind": (apart, (side + 0.04, 0)),
+        "hold": (here, (0.0, 0.0, 0.18)),
+        "hold_next": (apart, (0, side + 0.02, 0.1)),
+        "hold_front": (apart, (-side - 0.04, 0, 0.1)),
+        "hold_behind": (apart, (side + 0.04, 0, 0.1)),
+        "hold_over": (apart, (0, 0, above + 0.1)),
+        "put_onto": (apart, (0, 0, above)),
+        "drop_onto": (apart, (0, 0, above)),
+        "take_out": ((0, 0, 0.02), (0, side + 0.1, 0.1)),
+        "lift_with": (here, (0, 0, 0.18)),
+        "lay_side": (here, (0.06, 0.0, -0.02)),
+        "upright": ((0.06, 0.0, -0.02), here),
+        "upside_down": (here, here),
+        "lift_end": (here, (0, 0, 0.03)),
+        "lift_end_drop": (here, here),
+        "roll": (here, (0, 0.2)),
+        "spin": (here, here),
+        "spin_stop": (here, here),
+        "put_surface": ((0, 0, 0.1), (0, 0.1)),
+        "put_still": ((0, 0, 0.1), (0, 0.1)),
+        "move_down": ((0, 0, 0.25), here),
+        "drop": ((0, 0, 0.15), here),
+        "lift_drop": (here, here),
+        "throw": (here, (0.2, 0)),
+        "throw_surface": (here, (0.2, 0)),
+        "throw_up": (here, here),
+        "throw_against": (apart, (0, side + 0.02)),
     }
-    other = (here, (0.0, -0.1)) if family == "push_with" else (here, here)
+    others = {"push_with": (here, (0.0, -0.1)), "lift_with": ((0, 0, above), (0, 0, above + 0.18))}
+    other = others.get(family, (here, here))
     ends = {}
     for name, where in zip((a, b), (moves[family], other), strict=True):
         if name:
@@ -108,6 +275,7 @@ def primitive_scene(
         collide.write(
             name, result, rests[name], scale, place / "collision", place / "object.urdf", place / "rest.json"
         )
+    hops = {} if ends else HOPS
     ends = dict(ends or {}) or _ends(
         family,
         {name: rest.height for name, rest in rests.items()},
@@ -115,7 +283,7 @@ def primitive_scene(
         roles,
     )
     if turns is None:
-        turns = {roles["a"]: pose.rotation_about([1, 0, 0], 90)} if family == "tip_over" else {}
+        turns = {roles["a"]: pose.rotation_about([1, 0, 0], TURNS[family])} if family in TURNS else {}
     pitch = np.radians(30)
     forward, right = np.array([np.cos(pitch), 0, -np.sin(pitch)]), np.array([0, -1.0, 0])
     world_from_camera = pose.transform(
@@ -128,7 +296,16 @@ def primitive_scene(
         way = np.clip((np.arange(N_FRAMES) - 2) / (N_FRAMES - 5), 0, 1)
         rotation = pose.matrix_from_quat(rests[name].quat)
         turned = np.asarray(turns.get(name, np.eye(3))) @ rotation
-        path = [pose.transform(rotation if t < 1 else turned, first + t * (last - first)) for t in way]
+        before, after = (turned, rotation) if family == "upright" else (rotation, turned)
+        hop = np.array([0, 0, hops.get(family, 0.0)]) if name == roles["a"] else np.zeros(3)
+        lean = pose.rotation_about([1, 0, 0], LEANS.get(family, 0)) @ rotation
+        path = [
+            pose.transform(
+                lean if family in LEANS and 0 < t < 1 else before if t < 1 else after,
+                first + t * (last - first) + 4 * t * (1 - t) * hop,
+            )
+            for t in way
+        ]
         poses = {
             "camera_from_object": [(pose.inverse(world_from_camera) @ p).tolist() for p in path],
             "confidence": [1.0] * N_FRAMES,

@@ -1,10 +1,16 @@
 """What the pages in docs/ say is what the code does."""
 
+import json
 import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.workflow import REPO, SNAKEMAKE, Project
 from video2policy.families import SUPPORTED
 from video2policy.sheet import COLUMNS, SheetError, read_sheet
 
@@ -96,3 +102,151 @@ def test_every_output_of_every_rule_is_described() -> None:
     assert not missing
     unnamed = {rule for rule, _ in outputs} - set(re.findall(r"\[(\w+)\] \|$", "\n".join(rows), re.M))
     assert not unnamed
+
+
+# -------------------------------------------------------------------- commands
+
+PAGES = [REPO / "README.md", *sorted(DOCS.glob("*.md"))]
+MARK = r"(?:<!-- (run|not run: [^\n]+) -->\n\s*)?"
+FENCE = re.compile(MARK + r"^( *)```bash\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+PLACEHOLDER = re.compile(r"<[A-Za-z ]+>")
+
+
+@dataclass(frozen=True)
+class Command:
+    """One line of a fenced block: `mark` is "run", "" or why it is not run."""
+
+    page: str
+    line: str
+    mark: str
+
+    @property
+    def words(self) -> list[str]:
+        return shlex.split(PLACEHOLDER.sub("something", self.line), comments=True)
+
+
+def commands(page: Path) -> Iterator[Command]:
+    for mark, _, block in FENCE.findall(page.read_text(encoding="utf-8")):
+        for line in re.sub(r"\\\n\s*", " ", block).splitlines():
+            if shlex.split(line, comments=True):
+                yield Command(page.name, line.strip(), mark)
+
+
+ALL = [command for page in PAGES for command in commands(page)]
+
+
+def is_assignment(word: str) -> bool:
+    return re.fullmatch(r"[A-Z0-9_]+=.*", word) is not None
+
+
+def program(command: Command) -> list[str]:
+    """The command's words from the program on, without assignments before it."""
+    words = command.words
+    while words and is_assignment(words[0]):
+        words = words[1:]
+    return words
+
+
+KNOWN = ("snakemake", "make", "python", ".venv-test/bin/python", "source", "export")
+
+
+def test_every_command_can_be_tested_or_says_why_not() -> None:
+    assert len(ALL) > 20
+    unknown = [c for c in ALL if not c.mark and program(c)[0] not in KNOWN]
+    assert not unknown, "put <!-- run --> or <!-- not run: why --> before its block"
+
+
+@pytest.mark.parametrize(
+    "command", [c for c in ALL if not c.mark and program(c)[0] == "make"], ids=lambda c: f"{c.page}: {c.line}"
+)
+def test_make_knows_its_targets(command: Command) -> None:
+    done = subprocess.run(["make", "-n", *program(command)[1:]], cwd=REPO, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+MODULES = sorted({c.line: c for c in ALL if not c.mark and "python" in program(c)[0]}.items())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("line", "command"), MODULES, ids=[line for line, _ in MODULES])
+def test_modules_take_these_options(line: str, command: Command) -> None:
+    words = program(command)
+    assert words[1] == "-m", line
+    module, *options = words[2:]
+    ask = ["--collect-only", "-q", *options] if module == "pytest" else ["--help"]
+    python = str(REPO / ".venv-test" / "bin" / "python")
+    done = subprocess.run([python, "-m", module, *ask], cwd=REPO, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    if module != "pytest":
+        missing = [one for one in options if one.startswith("--") and one not in done.stdout]
+        assert not missing, f"{module} knows no {missing}"
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project as a reader of the pages has it: with the sheets and clips that they speak of."""
+    project = Project.copy(tmp_path_factory.mktemp("docs") / "project")
+    clip = "video\tclip\tcaption\tobjects\nlift_cup\tcup.mp4\tlifting cup up\tcup\n"
+    for folder in ("my", "ssv2", "out"):
+        (project.folder / folder).mkdir()
+        (project.folder / folder / "cup.mp4").write_bytes(b"clip")
+        (project.folder / folder / "videos.tsv").write_text(clip)
+    (project.folder / "my" / "clips.tsv").write_text(clip)
+    push = {
+        "label": "pushing cup from left to right",
+        "template": "Pushing [something] from left to right",
+        "placeholders": ["cup"],
+    }
+    labels = [{"id": str(number), **push} for number in (78687, 42326, 74225, 116154)]
+    for name in ("ssv2/train.json", "my/labels.json"):
+        (project.folder / name).write_text(json.dumps(labels))
+        for one in labels:
+            (project.folder / name).with_name(f"{one['id']}.webm").write_bytes(b"clip")
+    (project.folder / "my" / "objects.tsv").write_text(block((DOCS / "own-objects.md").read_text(), "tsv"))
+    (project.folder / "my" / "clips").mkdir()
+    for name in ("clips/mug.mp4", "clips/tool.mp4", "drill.stl"):
+        (project.folder / "my" / name).write_bytes(b"clip")
+    (project.folder / "my.yaml").write_text(block((DOCS / "swap-a-model.md").read_text(), "yaml"))
+    (project.folder / "videos.tsv").write_text((REPO / "videos.tsv").read_text())
+    return project
+
+
+PLANS = sorted({c.line for c in ALL if not c.mark and program(c)[0] == "snakemake"})
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SNAKEMAKE.exists(), reason="no host environment .venv here: run `make setup`")
+@pytest.mark.parametrize("line", PLANS)
+def test_the_workflow_plans_these_commands(line: str, reader: Project) -> None:
+    words = shlex.split(line, comments=True)
+    options = ["--dry-run", "--quiet", "rules"]
+    done = subprocess.run(
+        [str(SNAKEMAKE), *options, *words[1:]],
+        cwd=reader.folder,
+        env=reader.environ(),
+        capture_output=True,
+        text=True,
+    )
+    text = done.stdout + done.stderr
+    assert done.returncode == 0, text[-3000:]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SNAKEMAKE.exists(), reason="no host environment .venv here: run `make setup`")
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if any(c.mark == "run" for c in commands(p))], ids=lambda p: p.name
+)
+def test_blocks_marked_so_are_run(page: Path, reader: Project, tmp_path: Path) -> None:
+    for mark, _, script in FENCE.findall(page.read_text(encoding="utf-8")):
+        if mark == "run":
+            work = reader.clone(tmp_path / "project")
+            (work.folder / ".venv").symlink_to(REPO / ".venv")
+            (work.folder / ".venv-test").symlink_to(REPO / ".venv-test")
+            done = subprocess.run(
+                ["bash", "-euc", script],
+                cwd=work.folder,
+                env=work.environ(),
+                capture_output=True,
+                text=True,
+            )
+            assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]

@@ -69,10 +69,15 @@ def imported(*files: str) -> set[str]:
 
 
 ENGINE = ("scripts/train_reward.py", "scripts/train_policy.py", "scripts/evaluate.py", "scripts/collect.py")
+IMITATION = ("scripts/train_bc.py", "scripts/evaluate_bc.py", "video2policy/policy/worker.py")
 RUNS = [
     ("bundle", ("scripts/bundle.py",)),
     ("hands", ("scripts/hands.py",)),
     ("embedded", (*ENGINE, "video2policy/sim/mujoco.py")),
+    ("embedded", (*IMITATION, "video2policy/policy/deploy.py", "video2policy/policy/calibrate.py")),
+    ("resnet", IMITATION),
+    ("export", ("scripts/export.py",)),
+    ("onnx", ("scripts/export_onnx.py",)),
     ("warp", (*ENGINE, "video2policy/sim/warp.py")),
     ("isaacgym", ("scripts/train_policy.py", "video2policy/train/ppo.py")),
 ] + [

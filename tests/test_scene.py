@@ -124,7 +124,7 @@ def test_an_unknown_object_lists_the_known_ones(lift):
         Scene.load(lift).object("mug")
 
 
-def run_script(folder, reason=None, accept=()):
+def run_script(folder, reason=None, accept=(), alternatives=()):
     """The scene script over a folder that `primitive_scene` wrote; with a `reason` the ground gate failed."""
     from scripts import scene as scene_script
 
@@ -141,7 +141,7 @@ def run_script(folder, reason=None, accept=()):
         files.append(folder / f"{k}.verdict.json")
         files[-1].write_text(json.dumps(gate.to_json()))
     row = {"video": record["video"], "clip": "clip.mp4", "labels": names, "objects": names, **record["task"]}
-    row["accept"] = list(accept)
+    row |= {"accept": list(accept), "alternatives": list(alternatives)}
     per_object = {
         key: [folder / "objects" / name / file for name in names]
         for key, file in {
@@ -179,6 +179,17 @@ def test_script_writes_a_scene_for_a_rejected_clip_too(tmp_path):
     assert not verdict.passed and not scene.passed
     assert scene.reason == verdict.reason == "the cube is nowhere to be seen"
     assert scene.objects == [] and scene.clip is not None
+
+
+def test_the_clip_decides_what_the_caption_leaves_open(tmp_path):
+    primitive_scene(tmp_path, "push_right", objects={"can": "cylinder"})
+    record = json.loads((tmp_path / "scene.json").read_text())
+    record["task"]["family"] = "push_left"
+    (tmp_path / "scene.json").write_text(json.dumps(record))
+    verdict, scene = run_script(tmp_path, alternatives=["push_any", "push_right"])
+    assert verdict.passed and scene.task.family == "push_any"
+    verdict, scene = run_script(tmp_path, alternatives=["push_right", "push_any"])
+    assert scene.task.family == "push_right"
 
 
 def test_script_refuses_what_the_caption_does_not_say(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.skipif(
 PERCEPTION = {"frames", "ground", "segment", "depth", "reconstruct", "scale", "track", "collide"}
 AUTHOR = {"write_task", "pick_task"}
 SEARCH = {"write_reward", "train_reward", "select_reward"}
-RESULT = {"train_policy", "evaluate", "collect", "outcome", "report", "summarise", "all"}
+RESULT = {"train_policy", "evaluate", "collect", "outcome", "draw", "report", "summarise", "all"}
 
 
 def video() -> str:
@@ -60,6 +61,8 @@ def test_every_artifact_of_the_contract_is_there(smoke: Project) -> None:
         *(task / "policy" / name for name in ("policy.safetensors", "eval.json", "rollout.mp4")),
         task / "trajectories",
         smoke.folder / "results" / "report.html",
+        smoke.folder / "results" / "report" / video() / "index.html",
+        smoke.folder / "results" / "live.html",
         smoke.folder / "results" / "tables" / "summary.csv",
     ]
     missing = [str(path.relative_to(smoke.folder)) for path in expected if not path.exists()]
@@ -76,6 +79,13 @@ def test_eval_json_holds_the_contract(smoke: Project) -> None:
     assert judged["successes"] == sum(seed["successes"] for seed in judged["per_seed"])
     low, high = judged["ci95"]
     assert 0 <= low <= judged["success_rate"] <= high <= 1
+
+
+def test_the_live_page_shows_that_all_is_done(smoke: Project) -> None:
+    page = (smoke.folder / "results" / "live.html").read_text()
+    cells = re.findall(r'<td class="(\w+)"', page)
+    assert len(cells) == 15 and set(cells) == {"done"}
+    assert "Video2Policy, finished" in page and f"report/{video()}/index.html" in page
 
 
 def test_a_finished_run_has_nothing_to_do(smoke: Project) -> None:
@@ -101,7 +111,8 @@ def test_one_more_iteration_plans_only_the_new_round(finished: Project) -> None:
         ("video2policy/perceive/collide.py", {"collide"}),
         ("video2policy/evaluate/judges.py", {"evaluate", "collect"}),
         ("video2policy/author/feedback.py", {"write_reward", "select_reward"}),
-        ("video2policy/report/page.py", {"report"}),
+        ("video2policy/report/page.py", {"draw", "report"}),
+        ("video2policy/live.py", set()),
     ],
 )
 def test_an_edited_module_reruns_the_rules_that_import_it(
@@ -221,7 +232,8 @@ def test_a_broken_clip_is_a_verdict_and_the_others_go_on(smoke: Project, tmp_pat
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     outcome = json.loads((project.folder / "results/videos/broken/v2p/outcome.json").read_text())
     assert outcome["passed"] is False and "broken.mp4" in outcome["reason"]
-    assert "broken" in (project.folder / "results" / "report.html").read_text()
+    for page in ("report.html", "live.html", "report/broken/index.html"):
+        assert "broken.mp4" in (project.folder / "results" / page).read_text()
     assert not (project.folder / "results/videos/broken/v2p/policy").exists()
 
 

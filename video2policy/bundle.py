@@ -21,8 +21,8 @@ from video2policy.provenance import sha256
 
 METADATA = "ro-crate-metadata.json"
 SUFFIXES = (
-    ".csv", ".html", ".jpg", ".json", ".jsonl", ".md", ".mp4", ".npz", ".obj", ".parquet", ".png", ".py",
-    ".safetensors", ".tsv", ".txt", ".urdf",
+    ".csv", ".html", ".jpg", ".js", ".json", ".jsonl", ".md", ".mp4", ".npz", ".obj", ".parquet", ".png",
+    ".py", ".safetensors", ".tsv", ".txt", ".urdf",
 )  # fmt: skip
 """What a bundle may hold; formats that run code when they are read (pickles) are not among them."""
 LEFT_OUT = ("frames", "depth")

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from video2policy import pose
 from video2policy.hands import ROBOTS as ROBOTS
 from video2policy.scene import Scene, SceneObject
-from video2policy.shape import TABLE as TABLE
 from video2policy.shape import SceneError as SceneError
 from video2policy.shape import Shape as Shape
 from video2policy.shape import grasped_objects as grasped_objects
 from video2policy.shape import gripper_scale as gripper_scale
 from video2policy.shape import known_robot as known_robot
 from video2policy.shape import load_shape as load_shape
+from video2policy.shape import table_of as table_of
 
 Array = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ HULL_TABLE, GRIPPER_PIECE, GRIPPER_TABLE, PIECE_PIECE = 1, 2, 4, 8
 GRIPPER = "gripper/"
 """Prefix of everything that belongs to the hand; its bodies are hand, left_finger, right_finger."""
 COLLISION_GROUP = 3
-DRAWN_GRID = 0.003
+DRAWN_GRID = 0.005
 """Metres; detail of a hand's drawn meshes."""
 BACKGROUND = (0.86, 0.88, 0.9)
 
@@ -72,7 +72,7 @@ def build(
     spec.option.cone = mujoco.mjtCone.mjCONE_PYRAMIDAL
     spec.option.iterations = 8
     spec.option.ls_iterations = 10
-    _surroundings(spec)
+    _surroundings(spec, table_of(scene))
     for item, shape in zip(scene.objects, shapes, strict=True):
         _object(spec, item, shape, root, scale, alone=len(shapes) == 1)
     _contact_sensors(spec, scene.names)
@@ -135,7 +135,7 @@ def _meshes() -> Path:
     return Path(found.submodule_search_locations[0]) / "assets"
 
 
-def _surroundings(spec: mujoco.MjSpec) -> None:
+def _surroundings(spec: mujoco.MjSpec, table: tuple[float, float]) -> None:
     world = spec.worldbody
     spec.visual.global_.offwidth, spec.visual.global_.offheight = 1024, 1024
     spec.visual.headlight.ambient = [0.35, 0.35, 0.35]
@@ -154,7 +154,7 @@ def _surroundings(spec: mujoco.MjSpec) -> None:
         name="table",
         type=mujoco.mjtGeom.mjGEOM_BOX,
         pos=[0, 0, FLOOR / 2],
-        size=[*TABLE, -FLOOR / 2],
+        size=[*table, -FLOOR / 2],
         contype=HULL_TABLE | GRIPPER_TABLE,
         conaffinity=0,
         friction=FRICTION,

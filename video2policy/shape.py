@@ -14,7 +14,7 @@ import trimesh
 from numpy.typing import NDArray
 
 from video2policy import pose
-from video2policy.families import held_roles
+from video2policy.families import EDGE_FAMILIES, held_roles
 from video2policy.hands import ROBOTS, Robot
 from video2policy.scene import Scene, SceneObject
 
@@ -22,6 +22,9 @@ Array = NDArray[np.float64]
 
 TABLE = (0.4, 0.5)
 """Half extents of the table top in metres; its height is 0."""
+
+SMALL_TABLE = (0.2, 0.22)
+"""The same where an edge of the table matters: the arm's workspace ends before the edges of the other one."""
 
 ROUND, SQUARE = 1.06, 1.12
 """Ratio of widths seen from above below which a grasp at any yaw, or a quarter turn on, is as good."""
@@ -39,6 +42,11 @@ class SceneError(ValueError):
 def grasped_objects(scene: Scene) -> list[str]:
     """Names of the objects that the scene's task must hold between the fingers."""
     return [scene.task.roles[role] for role in held_roles(scene.task.family) if role in scene.task.roles]
+
+
+def table_of(scene: Scene) -> tuple[float, float]:
+    """Half extents (x, y) in metres of the table that a scene is simulated on."""
+    return SMALL_TABLE if scene.task.family in EDGE_FAMILIES else TABLE
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,15 @@ import jsonschema
 
 from video2policy.families import (
     N_OBJECTS,
+    Match,
     Template,
     assign_roles,
     find_objects,
     find_template,
+    is_taught,
     match_caption,
     normalise,
+    understood,
 )
 
 log = logging.getLogger("video2policy")
@@ -64,7 +67,7 @@ class Row:
     a list "also", and {"frame", "points": [[x, y]]}, in pixels of the original clip; `masks` the path of a
     clip that is white where the object is; `shapes` any of "kind", "opening", "mesh" (a path), "frame" and
     "mass" (kg); `sizes` (m) a number (longest side) or [x, y, z]. `accept` names gates that pass whatever
-    they say.
+    they say. `alternatives` are further families that the caption may mean, of which the clip decides.
     """
 
     video: str
@@ -77,6 +80,7 @@ class Row:
     family: str
     family_source: str
     roles: dict[str, str]
+    alternatives: tuple[str, ...] = ()
     boxes: dict[str, dict[str, Any]] = field(default_factory=dict)
     points: dict[str, dict[str, Any]] = field(default_factory=dict)
     masks: dict[str, str] = field(default_factory=dict)
@@ -89,7 +93,13 @@ class Row:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, as rules take them for `params`."""
         plain = asdict(self) | {"clip": str(self.clip)}
-        return plain | {name: list(plain[name]) for name in ("labels", "objects", "accept")}
+        lists = ("labels", "objects", "accept", "alternatives")
+        return plain | {name: list(plain[name]) for name in lists}
+
+    @property
+    def is_taught(self) -> bool:
+        """Whether trainings of what the clip may show start from a skill."""
+        return any(is_taught(family) for family in (self.family, *self.alternatives))
 
 
 def read_sheet(
@@ -383,7 +393,7 @@ def _row(entry: dict[str, Any], where: str, sheet: Path, found: Mapping[str, lis
         )
     labels = tuple(" ".join(name.split()) for name in entry["objects"])
     objects = _identifiers(labels)
-    ordered, family, order, template = _understand(entry["caption"], labels, objects, template, where)
+    ordered, match, template = _understand(entry["caption"], labels, objects, template, where)
     boxes = _by_object(entry.get("boxes"), "box", labels, objects, "boxes", where)
     for name, value in boxes.items():
         for x0, y0, x1, y1 in (one["box"] for one in [value, *value.get("also", [])]):
@@ -408,9 +418,10 @@ def _row(entry: dict[str, Any], where: str, sheet: Path, found: Mapping[str, lis
         objects=objects,
         template=template.text if template else None,
         template_id=template.id if template else None,
-        family=family,
+        family=match.family,
         family_source="template" if entry.get("template") not in (None, "") else "caption",
-        roles=assign_roles(family, ordered, order),
+        roles=assign_roles(match.family, ordered, match.order or None),
+        alternatives=match.alternatives,
         boxes=boxes,
         points=_by_object(entry.get("points"), "points", labels, objects, "points", where),
         masks={name: str(_beside(Path(path), "masks", where, sheet)) for name, path in masks.items()},
@@ -444,8 +455,8 @@ def _placeholder_objects(placeholders: Any, template: Template | None, where: st
 
 def _understand(
     caption: str, labels: Sequence[str], objects: Sequence[str], template: Template | None, where: str
-) -> tuple[list[str], str, str | None, Template | None]:
-    """(objects in the order in which the caption names them, family, role order, template)."""
+) -> tuple[list[str], Match, Template | None]:
+    """(objects in the order in which the caption names them, what it asks for, template)."""
     spans = find_objects(caption, labels)
     absent = [label for label, span in zip(labels, spans, strict=True) if span is None]
     uncovers = normalise(caption).startswith("uncover") or (template and template.family == "uncover")
@@ -457,22 +468,23 @@ def _understand(
         )
     places = [span[0] if span else len(caption) for span in spans]
     ordered = [objects[i] for i in sorted(range(len(objects)), key=lambda i: (places[i], i))]
-    order = None
     if template is None:
-        match = match_caption(caption, labels)
-        if match is None:
+        found = match_caption(caption, labels)
+        if found is None:
             raise SheetError(
-                f'{where}: the caption "{caption}" fits no task family; word it as in SSv2 '
+                f'{where}: the caption "{caption}" fits no task family (understood: '
+                f"{understood(caption, labels)}); word it as in SSv2 "
                 '("lifting cup up", "putting cup next to box") or add a template.'
             )
+        match = found
         if match.refusal:
             raise SheetError(f'{where}: the caption "{caption}" cannot be done: {match.refusal}.')
-        family, order, template = match.family, match.order, match.template
+        template = match.template
     else:
-        family = template.family
-    if len(objects) != N_OBJECTS[family]:
-        raise SheetError(f"{where}: {_wrong_number(family, template, len(objects))}")
-    return ordered, family, order, template
+        match = Match(template.family, "", template)
+    if len(objects) != N_OBJECTS[match.family]:
+        raise SheetError(f"{where}: {_wrong_number(match.family, template, len(objects))}")
+    return ordered, match, template
 
 
 def _wrong_number(family: str, template: Template | None, given: int) -> str:

@@ -30,6 +30,7 @@ ROBOT_STATES = {
     "gripper_opening": 1,  # distance between the finger tips, 0 to 0.08
     "gripper_command": 1,  # commanded distance, 0 to 0.08
     "table_height": 1,  # always 0
+    "table_half": 2,  # half extents of the table top in x and y; its middle is the origin
     "time_left": 1,  # 1 at the start of an episode, 0 at its end
 }
 """Width of every robot state; width 1 means shape (n_envs,)."""
@@ -54,6 +55,13 @@ OBJECT_STATES = {
     "ever_lifted": 1,  # was over 2 cm above where it started, while grasped
     "ever_released": 1,  # was lifted and afterwards out of the gripper's reach of contact
     "ever_flown": 1,  # was lifted and afterwards over 10 cm from the tool, faster than 0.5 m/s
+    "ever_struck": 1,  # has flown and afterwards touched another object
+    "ever_touched": 1,  # the gripper touched it
+    "ever_tilted": 1,  # leant by 15 to 75 degrees on the table, the gripper touching it
+    "peak": 1,  # highest that it was over where it started
+    "let_go_rise": 1,  # how high over its start the gripper last touched it
+    "flight_rise": 1,  # most that it rose over where the gripper let go of it, once it was lifted
+    "rolled": 1,  # way that it rolled on the table, hardly slipping, free of the gripper
     "turn": 1,  # yaw accumulated since the reset
 }
 """Width of every object state, named `<object>_<state>`; contacts and memory are 0 or 1."""
@@ -186,6 +194,15 @@ class Task:
     def place_in_front(self, poses: Poses, a: str, b: str, gap: float = 0.02) -> Poses:
         """`a` between `b` and the clip's camera."""
         return self.place_beside(poses, a, b, (-1.0, 0.0), gap)
+
+    def place_lying(self, poses: Poses, a: str) -> Poses:
+        """`a` on its side: turned by 90 degrees about its own x axis, at the place and yaw that it has."""
+        w, x, y, z = poses[a][:, 3:].unbind(dim=-1)
+        half = math.sqrt(0.5)
+        moved = poses[a].clone()
+        moved[:, 2] = self._half(a, 1) + 0.001
+        moved[:, 3:] = half * torch.stack([w - x, w + x, y + z, z - y], dim=-1)
+        return {**poses, a: moved}
 
     def _half(self, name: str, axis: int) -> float:
         return float(self.envs.object_sizes[name][axis]) / 2

@@ -6,25 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests import scenes
+from tests.scenes import OBJECTS as OBJECTS
 from video2policy.scene import Scene
-
-OBJECTS = {
-    "lift": {"cube": "box"},
-    "push_left": {"cube": "box"},
-    "push_right": {"tin": "cylinder"},
-    "move_closer": {"cube": "box", "tin": "cylinder"},
-    "put_next": {"tin": "cylinder", "cube": "box"},
-    "drop_next": {"ball": "ball", "cube": "box"},
-    "put_front": {"cube": "box", "tin": "cylinder"},
-    "drop_front": {"cube": "box", "tin": "cylinder"},
-    "cover": {"cup": "cup", "ball": "ball"},
-    "uncover": {"cup": "cup", "ball": "ball"},
-    "put_into": {"ball": "ball", "mug": "mug"},
-    "drop_into": {"ball": "ball", "mug": "mug"},
-    "throw_into": {"ball": "ball", "mug": "mug"},
-    "tip_over": {"tin": "cylinder"},
-    "push_with": {"cube": "box", "tin": "cylinder"},
-}
 
 MakeScene = Callable[[str], Scene]
 

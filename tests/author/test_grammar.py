@@ -9,8 +9,9 @@ import torch
 
 from tests.author.conftest import OBJECTS, MakeScene
 from video2policy.author import grammar
+from video2policy.author.catalogue import CONDITIONS, FAMILIES, QUANTITIES, TERMS
+from video2policy.author.fragments import ordered, shaped
 from video2policy.author.genome import SHAPES, RewardGenome
-from video2policy.author.library import CONDITIONS, FAMILIES, QUANTITIES, TERMS, ordered, shaped
 from video2policy.families import N_OBJECTS, SUPPORTED
 from video2policy.guard.behaviour import Tables, check_task
 from video2policy.guard.load import load_task
@@ -26,24 +27,24 @@ def test_families_roles_and_stand_ins_agree() -> None:
 @pytest.mark.parametrize("family", SUPPORTED)
 def test_every_candidate_passes_every_check(family: str, scene_of: MakeScene, tmp_path: Path) -> None:
     scene = scene_of(family)
-    for sample in (0, 1, 2, 3):
+    for sample in (0, 1, 2):
         genome = grammar.draw_task(scene, 0, sample)
         task_py = tmp_path / f"candidate_{sample}.py"
         task_py.write_text(grammar.write_task(genome, scene))
         report = check_task(scene, task_py)
         assert [(c.name, c.reason) for c in report.checks if not c.passed] == []
-        assert len(report.checks) == 11 and report.runs
+        assert len(report.checks) == 11 + STAND_INS[family].remembers and report.runs
 
 
 def test_no_program_is_refused_by_the_syntax_check(scene_of: MakeScene) -> None:
     count = 0
     for family in SUPPORTED:
         scene = scene_of(family)
-        for sample in range(25):
+        for sample in range(8):
             source = grammar.write_task(grammar.draw_task(scene, 1, sample), scene)
             assert check_syntax(source) == []
             count += 1
-    assert count == 25 * len(SUPPORTED)
+    assert count == 8 * len(SUPPORTED)
 
 
 def test_draws_depend_on_seed_and_sample_alone(scene_of: MakeScene) -> None:
@@ -114,8 +115,8 @@ def test_thresholds_are_read_back_without_running_the_module(scene_of: MakeScene
 
 def test_other_families_are_refused_by_name(scene_of: MakeScene) -> None:
     scene = scene_of("lift")
-    scene = replace(scene, task=replace(scene.task, family="roll"))
-    with pytest.raises(grammar.AuthorError, match=r'"roll" is not yet written.*push_left'):
+    scene = replace(scene, task=replace(scene.task, family="juggle"))
+    with pytest.raises(grammar.AuthorError, match=r'"juggle" is none that this author writes: .*push_left'):
         grammar.draw_task(scene, 0, 0)
 
 

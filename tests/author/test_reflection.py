@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from video2policy.author.catalogue import FAMILIES
 from video2policy.author.genome import Component, RewardGenome
-from video2policy.author.library import FAMILIES
 from video2policy.author.reflection import reflect
 
 PARENT = RewardGenome("lift", (Component("reach", 1.0, 10.0), Component("lift", 2.0, 10.0)))

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from tests.evaluate.pushing import linear_policy, pushing
+from video2policy.dataset import collection
+from video2policy.dataset.checksums import verify
 from video2policy.dataset.collection import ACTION_NAMES, Wish, collect, state_names
 from video2policy.dataset.lerobot import Reader
 from video2policy.train.policy import save_policy
 
-WISH = Wish(episodes=4, image=32, cameras=("side",), action_noise=0.1, seed=7)
+WISH = Wish(episodes=4, image=32, cameras=("side",), action_noise=0.1, seed=7, masks=True, depth=True)
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +79,58 @@ def test_a_policy_that_never_succeeds_leaves_no_dataset(scene, tmp_path):
     about = collect(rollouts, tmp_path / "idle.safetensors", replace(WISH, episodes=2), tmp_path / "out")
     assert (about["episodes"], about["tried"]) == (0, 2)
     assert [path.name for path in (tmp_path / "out").rglob("*") if path.is_file()] == ["collection.json"]
+
+
+def test_masks_depth_and_poses_belong_to_the_pictures(scene, collected):
+    root, about = collected
+    reader = Reader(root)
+    episode = reader.episode(0)
+    cube = episode.masks["side"] == 1
+    assert cube[0].any() and (episode.masks["side"] == 2).any()  # the cube and the robot
+    # Where the cube is seen in the picture moves with its true pose.
+    names = reader.environment_names
+    assert names == [f"cube.{part}" for part in ("x", "y", "z", "qw", "qx", "qy", "qz")]
+    moved = episode.environment[-1, names.index("cube.y")] - episode.environment[0, names.index("cube.y")]
+    assert moved < -0.03  # to the right
+    # The cube stands in front of the table behind it.
+    depth = episode.depths["side"]
+    rows, columns = np.nonzero(cube[0])
+    above = depth[0, max(rows.min() - 3, 0), columns]
+    assert 200 < depth[0][cube[0]].mean() < above.mean() <= 4095
+    assert [set(one) for one in about["kept"]] == [{"seed", "environment"}] * 4
+
+
+def test_the_card_and_the_sums_are_there(collected):
+    root, _ = collected
+    card = (root / "README.md").read_text()
+    assert "4 successful episodes, 240 frames at 20 Hz" in card and "Apache-2.0" in card
+    for name in ("episodes", "actions"):
+        assert f"meta/{name}.png" in card and (root / f"meta/{name}.png").read_bytes()[1:4] == b"PNG"
+    assert verify(root) > 8
+
+
+def test_a_collection_that_was_broken_off_goes_on(scene, tmp_path, monkeypatch):
+    wish = replace(WISH, episodes=3, depth=False)
+    recording = scene[0].run(scene[1], wish.episodes, wish.seed, wish.action_noise)
+    monkeypatch.setattr(type(scene[0]), "run", lambda *_: recording)
+    monkeypatch.setattr(collection, "SHARD", 1)
+    drawn: list[int] = []
+    add = collection._add
+
+    def broken(*arguments):
+        drawn.append(arguments[4])
+        if len(drawn) == 3:
+            raise KeyboardInterrupt
+        add(*arguments)
+
+    monkeypatch.setattr(collection, "_add", broken)
+    root = tmp_path / "trajectories"
+    with pytest.raises(KeyboardInterrupt):
+        collect(*scene, wish, root)
+    monkeypatch.setattr(collection, "_add", lambda *arguments: (drawn.append(arguments[4]), add(*arguments)))
+    collect(*scene, wish, root)
+    assert len(drawn) == 4 and drawn[3] == drawn[2]  # two episodes were there already
+    collect(*scene, wish, tmp_path / "at_once")
+    sums = [(folder / "meta/SHA256SUMS").read_text() for folder in (root, tmp_path / "at_once")]
+    assert sums[0] == sums[1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["at_once", "trajectories"]

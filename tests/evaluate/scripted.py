@@ -20,7 +20,10 @@ class Episode:
 
     def __init__(self, steps: int = 60) -> None:
         self.steps = steps
-        self.states: dict[str, np.ndarray] = {"table_height": np.zeros((steps,))}
+        self.states: dict[str, np.ndarray] = {
+            "table_height": np.zeros((steps,)),
+            "table_half": np.tile([0.2, 0.22], (steps, 1)),
+        }
         self.tool({0: (0.0, 0.0, 0.3)})
 
     def tool(self, waypoints: Waypoints) -> Episode:
@@ -52,6 +55,7 @@ class Episode:
             f"{name}_pos": pos,
             f"{name}_quat": quats,
             f"{name}_vel_linear": velocity,
+            f"{name}_vel_angular": np.zeros((self.steps, 3)),
             f"{name}_size": np.tile(np.array(size, float), (self.steps, 1)),
             f"{name}_contact_gripper": contact,
             f"{name}_grasped": grasp,
@@ -64,6 +68,30 @@ class Episode:
         contact = np.zeros(self.steps)
         contact[steps.start : steps.stop] = 1
         self.states |= {f"{a}_contact_{b}": contact, f"{b}_contact_{a}": contact}
+        return self
+
+    def yaw(self, name: str, waypoints: dict[int, float]) -> Episode:
+        """The object's yaw, radians, linear between {step: yaw}."""
+        angle = np.interp(np.arange(self.steps), list(waypoints), list(waypoints.values())) / 2
+        zero = np.zeros(self.steps)
+        self.states[f"{name}_quat"] = np.stack([np.cos(angle), zero, zero, np.sin(angle)], axis=1)
+        return self
+
+    def rolling(self, name: str, radius: float, ratio: float = 1.0) -> Episode:
+        """The object turns as what rolls on `radius` does, times `ratio`."""
+        velocity = self.states[f"{name}_vel_linear"]
+        spin = np.stack([-velocity[:, 1], velocity[:, 0], 0 * velocity[:, 0]], axis=1)
+        self.states[f"{name}_vel_angular"] = ratio * spin / radius
+        return self
+
+    def leans(self, name: str, degrees: dict[int, float], low: float = 0.0) -> Episode:
+        """A flat thing, raised at its end in y: tilt about x by {step: degrees}, `low` m off the table."""
+        angle = np.radians(np.interp(np.arange(self.steps), list(degrees), list(degrees.values())))
+        zero = np.zeros(self.steps)
+        half = self.states[f"{name}_size"][0] / 2
+        self.states[f"{name}_quat"] = np.stack([np.cos(angle / 2), np.sin(angle / 2), zero, zero], axis=1)
+        height = half[1] * np.sin(angle) + half[2] * np.cos(angle) + low
+        self.states[f"{name}_pos"][:, 2] = height
         return self
 
     def record(self) -> dict[str, np.ndarray]:

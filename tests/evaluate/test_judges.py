@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.evaluate import more_cases
 from tests.evaluate.scripted import Episode
 from video2policy.evaluate.judges import HOLD_STEPS, JUDGES, JudgeError, judge
 from video2policy.families import SUPPORTED
@@ -314,6 +315,8 @@ CASES = {
     ),
 }
 
+CASES |= more_cases.CASES
+
 POSITIVE = [(family, i) for family, case in CASES.items() for i in range(len(case[1]))]
 NEGATIVE = [(family, why) for family, case in CASES.items() for why in case[2]]
 
@@ -337,6 +340,57 @@ def test_what_it_does_not_ask_for_fails(family, why):
     verdicts = judge(family, roles, negative[why].record())
     assert verdicts.success.tolist() == [False]
     assert verdicts.first_step.tolist() == [-1]
+
+
+AT_REST = """
+put_next put_front put_behind drop_next drop_front drop_behind put_into put_onto drop_onto cover poke_move
+push_near_edge put_surface move_down upright lay_side upside_down tip_over lift_end_drop
+"""
+LET_GO = """
+drop_next drop_front drop_behind put_into put_onto drop_onto cover put_surface drop lift_drop throw
+throw_surface throw_up throw_against throw_into roll upright lay_side upside_down lift_end_drop
+"""
+
+ANYWHERE = "push_off_edge throw throw_up throw_against spin spin_stop roll uncover push_with"
+"""Where what was handled ends does not matter."""
+
+
+def handled(family: str) -> tuple[dict[str, str], dict[str, np.ndarray], str]:
+    """Roles and a copy of the record of an episode that succeeds, and the handled object's name."""
+    roles, positive, _ = CASES[family]
+    return roles, {key: value.copy() for key, value in positive[0].record().items()}, roles["a"]
+
+
+@pytest.mark.parametrize("family", CASES)
+def test_what_happens_by_itself_is_no_success(family):
+    roles, record, _ = handled(family)
+    for name in roles.values():
+        record[f"{name}_contact_gripper"][:] = record[f"{name}_grasped"][:] = 0
+    record["eef_pos"][:] = (0, 0, 2)
+    assert not judge(family, roles, record).success.any()
+
+
+@pytest.mark.parametrize("family", AT_REST.split())
+def test_what_still_moves_is_no_success(family):
+    roles, record, a = handled(family)
+    record[f"{a}_vel_linear"][:, :, 0] = 0.2
+    assert not judge(family, roles, record).success.any()
+
+
+@pytest.mark.parametrize("family", LET_GO.split())
+def test_what_is_not_let_go_of_is_no_success(family):
+    roles, record, a = handled(family)
+    record[f"{a}_contact_gripper"][10:] = record[f"{a}_grasped"][10:] = 1
+    assert not judge(family, roles, record).success.any()
+
+
+@pytest.mark.parametrize("family", [family for family in CASES if family not in ANYWHERE.split()])
+def test_what_fell_off_the_table_is_no_success(family):
+    roles, record, a = handled(family)
+    record[f"{a}_pos"][-8:, :, 2] -= 1.0
+    record[f"{a}_contact_table"][-8:] = 0
+    record["eef_pos"][-8:, :, 2] -= 1.0
+    assert not judge(family, roles, record).success.any()
 
 
 def test_the_first_step_is_the_end_of_the_first_hold():
@@ -383,7 +437,7 @@ def test_turning_the_pair_about_z_does_not_change_next_to():
 
 
 def test_wrong_questions_are_refused_clearly():
-    with pytest.raises(JudgeError, match=r"no judge for the family 'juggle'.*cover, drop_front"):
+    with pytest.raises(JudgeError, match=r"no judge for the family 'juggle'.*cover, drop"):
         judge("juggle", ONE, lift().record())
     with pytest.raises(JudgeError, match="role 'b'"):
         judge("cover", ONE, lift().record())

@@ -15,7 +15,7 @@ from video2policy.guard.syntax import check_syntax
 from video2policy.scene import Scene
 
 FIGURES = sorted((Path(__file__).parent / "figures").glob("*.txt"))
-PROGRAMS = 45
+PROGRAMS = 10
 """Tasks of each family; each has a reward besides."""
 
 
@@ -51,7 +51,7 @@ def test_a_thousand_programs_pass_the_syntax_check(scenes: dict[str, Scene]) -> 
 def test_a_sample_of_them_passes_the_other_checks(
     family: str, scenes: dict[str, Scene], tmp_path: Path
 ) -> None:
-    for sample in (100, 101):
+    for sample in (100,):
         genome = grammar.draw_task(scenes[family], 5, sample)
         task_py, reward_py = tmp_path / f"task_{sample}.py", tmp_path / f"reward_{sample}.py"
         task_py.write_text(grammar.write_task(genome, scenes[family]))

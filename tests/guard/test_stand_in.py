@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.scenes import primitive_scene
-from video2policy.guard.stand_in import STAND_INS, clip_states, random_states
+from tests.scenes import OBJECTS, primitive_scene
+from video2policy.guard.stand_in import MEMORY, STAND_INS, clip_states, random_states, untouched
 from video2policy.scene import Scene
 from video2policy.task import state_widths
 
@@ -33,20 +33,22 @@ def test_random_states_repeat_by_seed() -> None:
 
 @pytest.mark.parametrize("family", STAND_INS)
 def test_clip_states_start_untouched_and_end_as_stated(family: str, tmp_path: Path) -> None:
-    two = family not in ("lift", "push_left", "push_right")
-    objects = {"cup": "cup", "ball": "ball"} if two else {"cup": "cup"}
-    scene = Scene.load(primitive_scene(tmp_path, family, objects=objects))
+    scene = Scene.load(primitive_scene(tmp_path, family, objects=OBJECTS[family]))
     states = clip_states(scene)
+    a = scene.task.roles["a"]
     stand_in = STAND_INS[family]
     assert {k: v.shape[0] for k, v in states.items()} == dict.fromkeys(state_widths(scene.names), 11)
-    for key in ("contact_gripper", "grasped", "ever_lifted", "ever_released"):
-        assert states[f"cup_{key}"][0] == 0
+    for key in ("contact_gripper", "grasped", *MEMORY):
+        assert states[f"{a}_{key}"][0] == 0
     touched = stand_in.gripper != "away"
-    assert bool(states["cup_contact_gripper"][-1]) == touched
-    assert bool(states["cup_grasped"][-1]) == (stand_in.gripper == "grasping")
-    assert bool(states["cup_ever_released"][-1]) == (not touched)
-    moved = torch.tensor(scene.object("cup").difference.translation)
-    assert torch.allclose(states["cup_displacement"][-1][:2], moved[:2], atol=1e-5)
+    assert bool(states[f"{a}_contact_gripper"][-1]) == touched
+    assert bool(states[f"{a}_grasped"][-1]) == (stand_in.gripper == "grasping")
+    assert bool(states[f"{a}_ever_released"][-1]) == (stand_in.lifted and not touched)
+    assert all(states[f"{a}_{key}"][-1].tolist() == pytest.approx(v) for key, v in stand_in.memory.items())
+    assert (states[f"{a}_pos"][-1, 2] < 0) == stand_in.falls
+    moved = torch.tensor(scene.object(a).difference.translation)
+    assert torch.allclose(states[f"{a}_displacement"][-1][:2], moved[:2], atol=1e-5)
+    assert all((untouched(states, a)[f"{a}_{key}"] == 0).all() for key in MEMORY)
     assert states["time_left"].tolist() == pytest.approx([1 - i / 10 for i in range(11)])
 
 

@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 from video2policy.mask import bounding_box, iou
 from video2policy.perceive.first_mask import first_mask
 from video2policy.perceive.footage import Footage
+from video2policy.perceive.morphology import grow
+from video2policy.perceive.palette import UNIFORM, bins
 from video2policy.perceive.prompt import Prompt
 from video2policy.perceive.propagate import Followed, Track, arrival, has_moved, mend, propagate
 from video2policy.perceive.scenery import Scenery
@@ -107,3 +109,29 @@ def test_what_has_not_moved_is_known_in_another_light() -> None:
     assert track._remains(3) and not track._remains(3, seen=True)
     assert track._remains(2, seen=True)
     assert not track._remains(6) and not track._remains(6, seen=True)
+
+
+def test_a_hand_that_comes_after_its_shadow_is_known() -> None:
+    images, truth = played([(120, 40)] * 20)
+    skin = (215, 150, 120)
+    images[1][:, :12] = 20  # deep shadow reaches in first
+    images[2][truth[2]] = 255  # and light plays on the card for a moment
+    for t in range(6, 12):
+        images[t][50:80, : 14 * (t - 5)] = skin
+    scene = scenery(images, truth[0])
+    index = bins(scene.footage.lab(11))[50:80, :80]
+    assert np.median(scene.colours.hand.density(index)) > 10 * UNIFORM
+
+
+def test_what_was_foreign_stays_so_where_it_touches() -> None:
+    images, truth = played([(20, 40)] * 6 + [(100, 40)] * 6)
+    finger = np.zeros(SIZE, bool)
+    finger[45:65, 140:160] = True  # right at the card's edge
+    images[6][finger] = (20, 160, 60)
+    scene = scenery(images, truth[0])
+    everything = (slice(None), slice(None))
+    alone = scene.foreign(6, everything, truth[6])
+    known = scene.foreign(6, everything, truth[6], finger)
+    rim = finger & grow(truth[6], scene.footage.unit)
+    assert alone[rim].mean() < 0.2 and known[rim].mean() > 0.8
+    assert not known[truth[6]].any() and known[finger & ~rim].mean() > 0.9

@@ -29,6 +29,8 @@ from video2policy.perceive.solid import (
     named_kind,
     suggested,
     thin_of,
+    usual_opening,
+    words,
 )
 from video2policy.perceive.verdict import Rejected
 
@@ -228,6 +230,12 @@ def test_the_reference_frame_can_be_chosen(lifted: Perceived):
     assert reconstruct(*args, *rest, reference=12).frame == 12
     with pytest.raises(Rejected, match="the clip has 72 frames"):
         reconstruct(*args, *rest, reference=500)
+
+
+def test_a_plural_says_what_its_singular_says():
+    assert words("two Knives, bananas and watches") == ["two", "knife", "banana", "and", "watch"]
+    assert usual_opening("paper cups", Solid("frustum", (0.06, 0.08, 0.1))) == "up"
+    assert named_kind("teapots") == named_kind("teapot")
 
 
 def test_nothing_to_see_is_rejected(lifted: Perceived):

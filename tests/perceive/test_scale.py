@@ -138,7 +138,12 @@ def test_an_impossible_size_is_doubted_and_an_absurd_one_refused():
     assert "cannot be" in (complaint("red mug", 0.011, 0.02) or ""), "centimetres for metres"
     assert doubt("thingamajig", 0.5, 0.1) is None and complaint("thingamajig", 0.5, 0.1) is None
     assert "hands move things" in (complaint("thingamajig", 1.5, 0.1) or "")
-    assert complaint("box", 0.4, 0.3) is None, "boxes come in all sizes"
+    assert complaint("box", 0.4, 0.2) is None, "boxes come in all sizes"
+
+
+def test_a_size_that_its_name_leaves_open_is_refused():
+    assert complaint("candle", 0.1, 0.2) is None
+    assert "may be 10 cm long or 30% more or less" in complaint("candle", 0.1, 0.3)
 
 
 @given(lengths, st.tuples(lengths, lengths, lengths))

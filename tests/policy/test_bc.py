@@ -10,12 +10,14 @@ import torch
 
 from video2policy import task
 from video2policy.policy.bc import (
+    PRESETS,
     PROPRIOCEPTION,
     Agent,
     BCError,
     Config,
     Demonstrations,
     ImagePolicy,
+    mask_pictures,
     proprioception,
     resample,
     train,
@@ -148,3 +150,59 @@ def test_wrong_data_are_refused_clearly(tmp_path, trained):
         Agent(trained[0], "cover")
     with pytest.raises(ValueError, match="multiple of 4"):
         Config(image_size=30)
+
+
+def test_a_mask_shows_the_tasks_objects_and_nothing_else():
+    labels = np.array([[[0, 1, 2, 3]]])  # background, cup, ball, robot
+    picture = mask_pictures(labels, ["cup", "ball"], {"a": "ball", "b": "cup"})
+    assert picture[0, 0].tolist() == [[0, 0, 0], [0, 255, 0], [255, 0, 0], [0, 0, 0]]
+    assert mask_pictures(labels, ["cup", "ball"], {"a": "cup"})[0, 0, :, 1].tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("inputs", ["mask", "mask_state"])
+def test_policies_of_masks_see_the_state_only_where_they_are_told_to(inputs):
+    config = replace(CONFIG, inputs=inputs, epochs=1, state_width=16)
+    policy, _ = train(Demonstrations.stack(episodes(4, seed=0), config), config)
+    image = {"front": scene(np.zeros(2))[None]}
+    actions = [Agent(policy, "lift").act(image, torch.full((1, 14), value)) for value in (0.0, 3.0)]
+    assert torch.equal(*actions) == (inputs == "mask")
+
+
+def test_rotations_are_scaled_where_the_preset_says_so(trained):
+    image, state = {"front": scene(np.zeros(2))[None]}, torch.zeros(1, 14)
+    whole = Agent(trained[0], "lift").act(image, state)
+    trained[0].config, before = replace(CONFIG, rotation_scale=0.2), trained[0].config
+    scaled = Agent(trained[0], "lift").act(image, state)
+    trained[0].config = before
+    torch.testing.assert_close(scaled[:, 3:6], 0.2 * whole[:, 3:6])
+    torch.testing.assert_close(scaled[:, [0, 1, 2, 6]], whole[:, [0, 1, 2, 6]])
+
+
+def test_a_frozen_backbone_learns_from_maps_that_are_computed_once():
+    config = replace(CONFIG, backbone="efficientnet_lite0", frozen=True, epochs=6, head_lr=3e-3)
+    data = Demonstrations.stack(episodes(40, seed=0), config)
+    untrained = ImagePolicy(config, data.behaviours, 14, pretrained=True)
+    policy, losses = train(data, config)
+    assert losses[-1] < 0.7 * losses[0]
+    for before, after in zip(
+        untrained.encoders["front"].body.parameters(),
+        policy.encoders["front"].body.parameters(),
+        strict=True,
+    ):
+        assert torch.equal(before, after)
+    # In closed loop the same comes out as from the kept maps.
+    frames = torch.tensor([[0, 1], [1, 2]])
+    maps = policy.maps("front", data.images["front"][:3])[frames].float()
+    pixels = torch.from_numpy(data.images["front"][:3]).permute(0, 3, 1, 2).float()[frames] / 255
+    state, behaviour = torch.zeros(2, 2, 14), torch.zeros(2, dtype=torch.long)
+    with torch.no_grad():
+        by_maps = policy({"front": maps}, state, behaviour)
+        by_pixels = policy({"front": pixels.flatten(1, 2)}, state, behaviour)
+    torch.testing.assert_close(by_maps, by_pixels, atol=2e-2, rtol=0)
+
+
+def test_the_papers_presets_are_the_papers():
+    paper, masks = PRESETS["paper"], PRESETS["paper_mask"]
+    assert (paper.backbone, paper.image_size, paper.hidden) == ("resnet18", 256, (512, 512, 512))
+    assert (paper.epochs, paper.batch_size, paper.head_lr, paper.backbone_lr) == (30, 1024, 3e-4, 3e-5)
+    assert (masks.inputs, masks.state_width, masks.rotation_scale) == ("mask_state", 256, 0.2)

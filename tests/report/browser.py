@@ -16,7 +16,8 @@ from typing import Any
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--mute-audio"),
+    *("--headless", "--no-sandbox", "--disable-quic", "--no-first-run", "--mute-audio"),
+    *("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"),  # WebGL without a GPU
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     "--remote-debugging-pipe",
 )
@@ -57,8 +58,11 @@ class Browser:
             self.events.append(message)
         return message
 
-    def open(self, path: Path, width: int, height: int = 900, dark: bool = False) -> None:
-        """Load a file at a viewport of `width` x `height` pixels and wait until it has loaded."""
+    def open(self, path: Path, width: int, height: int = 900, dark: bool = False, before: str = "") -> None:
+        """Load a file at a viewport of `width` x `height` pixels and wait until it has loaded.
+
+        `before` is a script that runs before any of the page's own.
+        """
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -72,9 +76,27 @@ class Browser:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", features=[scheme])
+        if before:
+            self.send("Page.addScriptToEvaluateOnNewDocument", source=before)
         self.send("Page.navigate", url=path.as_uri())
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self.next()
+
+    def complaints(self) -> list[dict[str, Any]]:
+        """What the page wrote to the console, and its errors."""
+        kinds = {"Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown"}
+        return [event for event in self.events if event["method"] in kinds]
+
+    def requests(self) -> list[str]:
+        """The addresses that the page asked for, data: left out."""
+        sent = [event for event in self.events if event["method"] == "Network.requestWillBeSent"]
+        urls = [event["params"]["request"]["url"] for event in sent]
+        return [url for url in urls if not url.startswith("data:")]
+
+    def wait(self, seconds: float) -> None:
+        """Let the page go on for a while."""
+        expression = f"new Promise(done => setTimeout(done, {1000 * seconds}))"
+        self.send("Runtime.evaluate", expression=expression, awaitPromise=True)
 
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression in the page."""

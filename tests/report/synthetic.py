@@ -10,7 +10,11 @@ from typing import Any
 
 import av
 import numpy as np
+import trimesh
 from PIL import Image, ImageDraw
+
+from video2policy.mesh import save
+from video2policy.report import build_index, build_page
 
 STAGES = ("frames", "ground", "segment", "depth", "reconstruct", "scale", "track", "collide")
 WIDTH, HEIGHT, FRAMES = 320, 240, 24
@@ -57,6 +61,19 @@ def write_json(path: Path, data: Any) -> None:
     path.write_text(json.dumps(data))
 
 
+def write_mesh(path: Path, subdivisions: int = 2) -> None:
+    """A ball of diameter 1, each vertex in a colour of its own."""
+    ball = trimesh.creation.icosphere(subdivisions, 0.5)
+    colours = np.random.default_rng(0).integers(0, 255, (len(ball.vertices), 3))
+    ball.visual = trimesh.visual.ColorVisuals(ball, vertex_colors=colours)
+    save(ball, path)
+
+
+def write_provenance(path: Path, rule: str, seconds: float = 2.5, memory: int = 300) -> None:
+    """What a job leaves beside its outputs, as far as the report reads it."""
+    write_json(path, {"rule": rule, "seconds": seconds, "peak_memory_mb": memory})
+
+
 def write_clip(
     results: Path, row: dict[str, Any], stop: str | None = None, reason: str = "", better: str | None = None
 ) -> Path:
@@ -75,6 +92,7 @@ def write_clip(
         }
         for path in _verdict_paths(folder, stage, row["objects"]):
             write_json(path, verdict)
+            write_provenance(path.with_name(path.name.replace("verdict", "provenance")), stage)
     _frames(folder / "frames", row["caption"])
     write_json(
         folder / "clip.json",
@@ -109,6 +127,7 @@ def write_clip(
             _overlay(folder / "objects" / name / "mesh.png", f"mesh {name}")
             mesh = {"shape": "box", "frame": 4, "iou": 0.94, "standing": True}
             write_json(folder / "objects" / name / "mesh.json", mesh)
+            write_mesh(folder / "objects" / name / "mesh.obj")
         if "scale" in reached:
             size = {
                 "scale": 0.08,
@@ -165,6 +184,8 @@ def _scene(row: dict[str, Any]) -> dict[str, Any]:
                 "label": label,
                 "size": [0.08, 0.06, 0.08],
                 "mass": 0.12,
+                "mesh": f"objects/{name}/mesh.obj",
+                "mesh_scale": 0.08,
                 "world_from_object": poses,
                 "first": {"pos": ways[0], "quat": quat},
                 "last": {"pos": ways[-1], "quat": quat},
@@ -262,6 +283,10 @@ def write_policy(folder: Path, success_rate: float = 0.93) -> None:
         "ci95": [success_rate - 0.03, success_rate + 0.03],
         "ci_method": "wilson, clustered by training run",
         "generated_success_rate": success_rate,
+        "verdicts": [
+            {"name": "better_than_doing_nothing", "passed": True, "message": "0.93 against 0.00"},
+            {"name": "seeds_agree", "passed": False, "message": "0.99 and 0.71"},
+        ],
         "per_seed": [
             {
                 "training_seed": seed,
@@ -276,6 +301,7 @@ def write_policy(folder: Path, success_rate: float = 0.93) -> None:
         ],
     }
     write_json(folder / "policy" / "eval.json", evaluation)
+    write_provenance(folder / "policy" / "evaluate.provenance.json", "evaluate", 61.0, 900)
     with av.open(str(folder / "policy" / "rollout.mp4"), "w") as container:
         stream = container.add_stream("libx264", rate=20)
         stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
@@ -299,6 +325,31 @@ def write_generalist(results: Path, video: str, success_rate: float = 0.61) -> N
         "per_clip": [row],
     }
     write_json(results / "generalist" / "bc" / "eval.json", evaluation)
+
+
+def write_ledger(path: Path, job: str = "lift_cube") -> None:
+    """Two calls, one of them answered."""
+    rows = [
+        ("asked", "a", 1000, 0, 8000, 0.02),
+        ("answered", "a", 900, 500, 700, 0.004),
+        ("asked", "b", 1000, 0, 8000, 0.02),
+    ]
+    lines = ["time call state job endpoint model prompt cached completion usd key".replace(" ", "\t")]
+    for state, call, *numbers in rows:
+        cells = ["2026-01-01T00:00:00Z", call, state, f"{job}/task/0/0", "localhost", "some-model", *numbers]
+        lines.append("\t".join(map(str, [*cells, "k"])))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n")
+
+
+def write_report(results: Path, rows: list[dict[str, Any]], clip_pixels: bool = True) -> Path:
+    """The whole report of these rows, as the workflow's rules write it: its overview."""
+    for one in rows:
+        folder = results / "report" / one["video"]
+        folder.mkdir(parents=True, exist_ok=True)
+        build_page(results, one, "v2p", folder, clip_pixels)
+    build_index(results, rows, "v2p", results / "report.html", results / "ledger.tsv")
+    return results / "report.html"
 
 
 def write_failed(folder: Path, iteration: int, sample: int) -> None:

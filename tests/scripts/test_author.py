@@ -11,6 +11,7 @@ from scripts.stage import Failed, Input, Output
 from tests.scenes import primitive_scene
 from video2policy.author.exchange import Reply
 from video2policy.author.genome import RewardGenome
+from video2policy.guard.checks import check_files
 from video2policy.guard.syntax import check_syntax
 from video2policy.scene import Scene
 
@@ -110,6 +111,69 @@ def test_unknown_authors_and_families_are_refused(scene: Input, tmp_path: Path) 
         write_task.main(scene, *outputs, 0, {"name": "oracle", "seed": 0})
     loaded = Scene.load(scene)
     other = tmp_path / "scene.json"
-    replace(loaded, task=replace(loaded.task, family="roll")).save(other)
-    with pytest.raises(Failed, match="not yet written"):
+    replace(loaded, task=replace(loaded.task, family="juggle")).save(other)
+    with pytest.raises(Failed, match="none that this author writes"):
         write_task.main(Input(other), *outputs, 0, AUTHOR)
+
+
+def test_an_author_that_sees_less_writes_from_less(tmp_path: Path) -> None:
+    ends = {"cube": [(0.0, 0.1, 0.03), (0.0, -0.14, 0.03)]}
+    scene = Input(primitive_scene(tmp_path / "scene", "push_right", ends=ends))
+    moved = {}
+    for sees in ("clip", "sizes", "caption"):
+        outputs = [Output(tmp_path / f"{sees}.{name}") for name in ("py", "request.json", "reply.json")]
+        write_task.main(scene, *outputs, 0, AUTHOR | {"sees": sees})
+        reply = Reply.load(outputs[2])
+        assert reply.genome is not None
+        moved[sees] = reply.genome["thresholds"]["moved"]
+    assert moved["clip"] > moved["sizes"] and moved["clip"] > moved["caption"]
+    asked = json.loads((tmp_path / "caption.request.json").read_text())["scene"]["objects"][0]
+    assert asked["size"] == [0.08] * 3 and asked["difference"]["distance"] == 0
+
+
+def test_a_task_without_success_runs_and_never_says_that_it_is_done(scene: Input, tmp_path: Path) -> None:
+    outputs = [Output(tmp_path / name) for name in ("c.py", "request.json", "reply.json")]
+    write_task.main(scene, *outputs, 0, AUTHOR | {"success": False})
+    (report,), _ = check_files(scene, [(outputs[0], None)])
+    assert report["runs"]
+    assert {c["name"] for c in report["checks"] if not c["passed"]} == {"true_at_end"}
+
+
+def test_the_reset_of_another_task_can_be_borrowed(tmp_path: Path) -> None:
+    objects = {"cup": "cup", "ball": "ball"}
+    scene = Input(primitive_scene(tmp_path / "scene", "uncover", objects=objects))
+    own, other = write(scene, tmp_path), tmp_path / "other.py"
+    other.write_text(own.read_text().replace("self.place_over(poses", "self.place_on(poses"))
+    outputs = Output(tmp_path / "task.py"), Output(tmp_path / "pick.json")
+    pick_task.main(scene, [own], *outputs, AUTHOR, reset=Input(other))
+    assert "self.place_on(poses" in outputs[0].read_text()
+    assert outputs[0].read_text().replace("self.place_on(poses", "self.place_over(poses") == own.read_text()
+
+
+def member(folder: Path, reply: Reply, index: int, rate: float) -> None:
+    search(folder, reply, rate)
+    record = {"iter": 0, "sample": index, "success_rate": rate, "lineage": []}
+    (folder / "member.json").write_text(json.dumps(record))
+
+
+def test_in_a_search_by_halving_some_go_on_and_the_others_come_from_a_member(
+    scene: Input, tmp_path: Path
+) -> None:
+    first = [reward(scene, tmp_path / f"first{k}", 0, k) for k in range(2)]
+    best = search(tmp_path / "best", first[1], 0.6)
+    (best / "members").mkdir()
+    for rank, index in enumerate((1, 0)):
+        member(best / "members" / str(rank), first[index], index, 0.6 - 0.1 * rank)
+
+    def second(sample: int) -> Reply:
+        folder = tmp_path / f"second{sample}"
+        folder.mkdir()
+        outputs = [Output(folder / name) for name in ("request.json", "reply.json", "reward.py")]
+        task = write(scene, folder)
+        write_reward.main(scene, task, *outputs, 1, sample, AUTHOR, Input(best), going_on=2)
+        return Reply.load(outputs[1])
+
+    replies = [second(k) for k in range(4)]
+    assert [replies[0].source, replies[1].source] == [first[1].source, first[0].source]
+    assert replies[0].notes == ["Goes on with the reward of round 0, sample 1."]
+    assert len({reply.source for reply in replies}) == 4

@@ -50,7 +50,7 @@ def trainer(monkeypatch, *rates: float, solved: float = 2.0) -> list[tuple[Job, 
     solved from `solved` on; the list fills with what was asked for."""
     asked = []
 
-    def fake(job: Job, seed: int, policy: Path, log_csv: Path) -> dict:
+    def fake(job: Job, seed: int, policy: Path, log_csv: Path, course: Path) -> dict:
         asked.append((job, seed))
         policy.write_bytes(b"trained with %d" % seed)
         log_csv.write_text("steps\n")

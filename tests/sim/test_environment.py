@@ -103,7 +103,11 @@ def wrong(method: str, result: Callable[..., object]) -> type[Task]:
         (wrong("compute_success", lambda states: torch.zeros(N, 1)), r"compute_success .* shape \(4,\)"),
         (wrong("compute_success", lambda states: True), "compute_success .* not bool"),
         (wrong("compute_reward", lambda a, s: (torch.zeros(1), {})), r"compute_reward .* \(4,\), not \(1,\)"),
-        (wrong("compute_reward", lambda a, s: (torch.zeros(N) / 0, {})), "not finite"),
+        (wrong("compute_reward", lambda a, s: (torch.zeros(N) / 0, {})), "not finite$"),
+        (
+            wrong("compute_reward", lambda a, s: (torch.zeros(N) / 0, {"far": torch.zeros(N) / 0})),
+            "not finite, in its component 'far'",
+        ),
         (
             wrong("compute_reward", lambda a, s: (torch.zeros(N), {"grip": torch.zeros(())})),
             "component 'grip'",

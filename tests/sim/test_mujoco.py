@@ -15,7 +15,7 @@ from video2policy.mesh import Solid
 from video2policy.scene import Scene
 from video2policy.sim import robot
 from video2policy.sim.mujoco import MujocoSim
-from video2policy.task import OBJECT_STATES, ROBOT_STATES, state_widths
+from video2policy.task import OBJECT_STATES, ROBOT_STATES, Task, state_widths
 
 N = 8
 ALL = torch.arange(N)
@@ -186,6 +186,37 @@ def test_a_hollow_cover_stands_over_what_it_covers(make: Make) -> None:
     sim.reset(ALL, poses)
     states = sim.states()
     assert torch.allclose(states["cover_pos"][:, 2], states["cover_size"][:, 2] / 2, atol=3e-3)
+
+
+@pytest.mark.parametrize(
+    ("relation", "one", "other", "holds"),
+    [
+        ("place_in", "ball", "cup_up", lambda off, s: (off[:, :2].norm(dim=1) < 0.02) & (off[:, 2] < 0.02)),
+        ("place_on", "box", "cube", lambda off, s: (off[:, :2].norm(dim=1) < 0.01) & (off[:, 2] > 0.04)),
+        ("place_over", "cup", "ball", lambda off, s: (off[:, :2].norm(dim=1) < 0.02) & (s["one_up"] > 0.99)),
+        ("place_behind", "box", "mug", lambda off, s: (off[:, 0] > 0.05) & (off[:, 1].abs() < 0.01)),
+        ("place_in_front", "box", "mug", lambda off, s: (off[:, 0] < -0.05) & (off[:, 1].abs() < 0.01)),
+    ],
+)
+def test_resets_in_relations_hold_without_penetration(
+    make: Make, relation: str, one: str, other: str, holds: Callable
+) -> None:
+    solids: dict[str, str | Solid] = {"cube": Solid("box", (0.06, 0.06, 0.04)), "cup_up": "mug"}
+    sim = make("put_into", n=32, one=solids.get(one, one), other=solids.get(other, other))
+    task = Task(sim, "", {"objects": ["one", "other"]})
+    ids = torch.arange(sim.n_envs)
+    sim.reset(ids, getattr(task, relation)(sim.sample_object_poses(ids), "one", "other"))
+    column = sim._contacts.pairs[0]
+    assert (sim._sensors[:, column] > -2e-3).all()  # the deepest overlap
+    first = sim.states()
+    assert holds(first["one_pos"] - first["other_pos"], first).all()
+    assert (first["one_contact_gripper"] == 0).all() and (first["other_contact_gripper"] == 0).all()
+    for _ in range(20):
+        sim.step(torch.zeros(sim.n_envs, 7))
+    last = sim.states()
+    assert holds(last["one_pos"] - last["other_pos"], last).all()
+    for name in ("one", "other"):
+        assert (last[f"{name}_displacement"].norm(dim=1) < 0.01).all(), name
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_target_adds_up_and_stays_near_the_tool() -> None:
     for _ in range(10):
         target.move(action, tool)
     assert np.isclose(target.pos[0, 0], robot.LEAD)  # the tool did not follow
-    assert target.finger[1] == 0
+    assert target.finger[1] == -robot.FINGER_LEAD  # it presses on what is thin
 
 
 def test_fingers_that_something_stops_are_told_to_close_no_further() -> None:

@@ -1,5 +1,6 @@
 """Training: the same seed gives the same policy, stops count steps, parents are gone on from."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,34 @@ def test_sizes_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     parent = run(tmp_path, TINY)
     with pytest.raises(ValueError, match="another network"):
         run(tmp_path, Training(minibatch=256), parent=parent.policy)
+
+
+def test_an_interrupted_training_gives_the_policy_of_an_undisturbed_one(tmp_path: Path) -> None:
+    class Killed(Exception):
+        pass
+
+    training = replace(TINY, max_steps=8 * 32 * N, checkpoint_episodes=2)
+    undisturbed = run(tmp_path, training, seed=3, checkpoint=tmp_path / "undisturbed.safetensors")
+
+    def kill(row: dict) -> None:
+        if row["steps"] >= 6 * 32 * N:
+            raise Killed
+
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    with pytest.raises(Killed):
+        run(tmp_path, training, seed=3, checkpoint=checkpoint, progress=kill)
+    rows: list[dict] = []
+    resumed = run(tmp_path, training, seed=3, checkpoint=checkpoint, progress=rows.append)
+    assert rows[0]["steps"] > 2 * 30 * N  # it did not start from the beginning
+    assert len(resumed.log) == len(undisturbed.log)
+    for name, outcome in (("undisturbed", undisturbed), ("resumed", resumed)):
+        save_policy(tmp_path / f"{name}.policy", outcome.policy)
+    assert (tmp_path / "resumed.policy").read_bytes() == (tmp_path / "undisturbed.policy").read_bytes()
+    assert resumed.episodes.summary() == undisturbed.episodes.summary()
+    assert (resumed.success_rate, resumed.stopped) == (undisturbed.success_rate, undisturbed.stopped)
+
+
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
+    save_policy(tmp_path / "policy.safetensors", run(tmp_path, TINY).policy)
+    with pytest.raises(ValueError, match="no checkpoint of this project"):
+        run(tmp_path, TINY, checkpoint=tmp_path / "policy.safetensors")

@@ -5,7 +5,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from video2policy.train.search import describe, select
+from video2policy.train.search import ancestor, describe, order, select
+from video2policy.workflow import schedule
 
 
 def search(rate: float, steps: int = 1000, stopped: str = "cap") -> dict[str, Any]:
@@ -48,3 +49,38 @@ def test_the_best_never_gets_worse_and_its_lineage_rises(rounds: list[list[tuple
     rates = [entry["success_rate"] for entry in best["lineage"]]
     assert rates == sorted(rates)
     assert best["lineage"][-1]["iter"] == best["iter"]
+
+
+def test_a_rate_on_fresh_seeds_counts_more_than_the_training_s_own() -> None:
+    lucky, steady = search(1.0) | {"confirmed": 0.4}, search(0.9) | {"confirmed": 0.8}
+    assert select([lucky, steady], None) == 1
+    best = describe(0, 1, steady, None)
+    assert select([search(0.95) | {"confirmed": 0.7}], best) is None
+
+
+def test_without_success_at_the_end_successes_on_the_way_decide() -> None:
+    samples = [search(0.0) | {"learning": 0.01}, search(0.0, 9, "screened"), search(0.0) | {"learning": 0.2}]
+    assert order(samples) == [2, 0]
+
+
+@given(st.integers(0, 40), st.integers(1, 20), st.integers(1, 20))
+def test_every_sample_has_an_ancestor_among_the_members(sample: int, going_on: int, members: int) -> None:
+    came = ancestor(sample, going_on, members)
+    assert 0 <= came.rank < members
+    assert came.goes_on == (sample < min(going_on, members))
+
+
+@given(st.integers(1, 8), st.integers(1, 16), st.integers(1000, 10**7))
+def test_both_searches_may_take_the_same_number_of_steps(count: int, samples: int, steps: int) -> None:
+    settings = {"iterations": count, "samples": samples}
+    budget = {
+        how: sum(r.samples * r.steps for r in schedule({**settings, "search": how}, steps))
+        for how in ("rounds", "halving")
+    }
+    assert budget["rounds"] == count * samples * steps
+    assert budget["rounds"] * 0.99 < budget["halving"] <= budget["rounds"]
+
+
+def test_halving_trains_half_as_many_twice_as_long_and_half_of_them_go_on() -> None:
+    rounds = schedule({"iterations": 3, "samples": 4, "search": "halving"}, 1000)
+    assert [(r.samples, r.steps, r.going_on) for r in rounds] == [(16, 250, 0), (8, 500, 4), (4, 1000, 2)]

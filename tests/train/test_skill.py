@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.scenes import primitive_scene
-from tests.train.test_ppo import TINY, Rise, run
+from tests.train.test_ppo import TINY, N, Rise, run
 from video2policy.evaluate.judges import judge
 from video2policy.hands import ROBOTS
 from video2policy.mesh import Solid
@@ -15,7 +15,9 @@ from video2policy.scene import Scene
 from video2policy.sim.environment import Environment
 from video2policy.sim.mujoco import MujocoSim
 from video2policy.train.policy import Policy, PolicyInfo, save_policy
-from video2policy.train.skill import FORGET, PLACES, Skill, learn, lifted, observed, rule
+from video2policy.train.ppo import WARM_UP
+from video2policy.train.rule import PLACES, rule
+from video2policy.train.skill import FORGET, SIGMA, Skill, learn, lifted, observed
 
 HANDLED = "cup"
 
@@ -84,6 +86,7 @@ def test_a_long_thing_held_by_its_end_hangs(tmp_path: Path) -> None:
         ("put_next", {"cube": "box", "mug": "mug"}),
         ("put_front", {"cube": "box", "mug": "mug"}),
         ("cover", {"cup": "cup", "ball": "ball"}),
+        ("push_with", {"crate": Solid("box", (0.1, 0.09, 0.05)), "mug": "mug"}),
         ("drop_into", {"ball": "ball", "pot": Solid("frustum", (0.1, 0.12, 0.07), "up")}),
         ("throw_into", {"ball": "ball", "pot": Solid("frustum", (0.1, 0.12, 0.07), "up")}),
     ],
@@ -98,12 +101,26 @@ def test_the_rule_brings_it_where_the_family_says(family: str, objects: dict, tm
         sim.step(rule(rows[-1], scene.task.roles, PLACES[family]))
         rows.append(sim.states())
     record = {name: np.stack([row[name].numpy() for row in rows]) for name in rows[0]}
-    assert judge(family, scene.task.roles, record).success.mean() >= 0.6
+    assert judge(family, scene.task.roles, record).success.mean() >= 0.7
 
 
 def test_the_policy_does_what_the_rule_shows(cube: MujocoSim) -> None:
     learnt = learn(cube, {"a": "cube"}, (64, 64), seed=1)
     assert lifted(cube, learnt, "cube") >= 0.8
+
+
+def test_what_brings_it_to_its_goal_begins_with_less_noise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("video2policy.train.skill.ROUNDS", 2)
+    monkeypatch.setattr("video2policy.train.skill.STEPS", 3)
+    path = primitive_scene(tmp_path, "put_next", objects={"cube": "box", "mug": "mug"})
+    sim, roles = MujocoSim(Scene.load(path), tmp_path, 8, "floating"), {"a": "cube", "b": "mug"}
+    noise = {
+        place: learn(sim, roles, (8, 8), 0, place).policy.weights[SIGMA]
+        for place in (None, PLACES["put_next"])
+    }
+    assert (noise[PLACES["put_next"]] < noise[None]).all()
 
 
 def test_numbers_are_named_by_role(tmp_path: Path) -> None:
@@ -145,6 +162,9 @@ def test_training_starts_from_it(skill: Skill, tmp_path: Path) -> None:
     begun = run(tmp_path, TINY, skill=skill, handled="cube")
     plain = run(tmp_path, TINY, handled="cube")
     assert any(not torch.equal(v, plain.policy.weights[k]) for k, v in begun.policy.weights.items())
+    assert TINY.max_steps < WARM_UP * 32 * N  # so far only the value has learnt
+    for name in ("a2c_network.mu.weight", "a2c_network.actor_mlp.2.weight", SIGMA):
+        assert torch.equal(begun.policy.weights[name], skill.policy.weights[name])
     again = run(tmp_path, TINY, skill=skill, handled="cube")
     assert all(torch.equal(v, again.policy.weights[k]) for k, v in begun.policy.weights.items())
 

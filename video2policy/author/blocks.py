@@ -18,10 +18,12 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 
+from video2policy.author.seen import CLIP, hide
 from video2policy.author.source import repair_quotes
 from video2policy.scene import Scene
 
 REWARD = "reward_function"
+PROGRAM = "policy"
 METHODS = ("reset_objects_states", "compute_observation_key", "get_observation_space", "compute_success")
 """The methods that a reply may give; only success has no default."""
 PYTHON = ("python", "py", "python3", "pytorch")
@@ -216,7 +218,7 @@ DEFAULTS = {
 }
 
 
-def task_module(pieces: Pieces, scene: Scene) -> str:
+def task_module(pieces: Pieces, scene: Scene, sees: str = CLIP) -> str:
     """task.py in six parts (paper, section 3.2): the scene's part is ours, the others are the reply's.
 
     Raises NoCode that names what is missing.
@@ -236,7 +238,7 @@ def task_module(pieces: Pieces, scene: Scene) -> str:
     head = [*STANDARD[:2], *pieces.imports, STANDARD[2]]
     parts = [
         "\n".join(head),
-        f"# SCENE INFORMATION\nscene_info = {scene_literal(scene)}",
+        f"# SCENE INFORMATION\nscene_info = {scene_literal(scene, sees)}",
         *helpers,
         f'class {class_name(scene)}(Task):\n    """{_docstring(scene.task.caption)}"""\n\n'
         + textwrap.indent("\n\n".join(body), "    "),
@@ -251,6 +253,14 @@ def reward_module(pieces: Pieces) -> str:
         raise NoCode(" ".join([f"The reply does not give {REWARD}.", *pieces.problems]))
     helpers = [code for name, code in pieces.definitions.items() if name != REWARD]
     parts = ["\n".join([*STANDARD[:2], *pieces.imports]), *helpers, pieces.definitions[REWARD]]
+    return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def program_module(pieces: Pieces) -> str:
+    """A robot program: `policy(states)` with its helpers. Raises NoCode without one."""
+    if PROGRAM not in pieces.definitions:
+        raise NoCode(" ".join([f"The reply does not give {PROGRAM}.", *pieces.problems]))
+    parts = ["\n".join([*STANDARD[:2], *pieces.imports]), *pieces.definitions.values()]
     return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
@@ -270,7 +280,7 @@ def _docstring(text: str) -> str:
     return " ".join(text.replace("\\", " ").replace('"', "'").split())
 
 
-def scene_literal(scene: Scene) -> str:
+def scene_literal(scene: Scene, sees: str = CLIP) -> str:
     """The scene's information as a Python literal: what the clip shows, the difference of poses stated."""
     info: Mapping[str, Any] = {
         "task_class_name": class_name(scene),
@@ -278,16 +288,32 @@ def scene_literal(scene: Scene) -> str:
         "family": scene.task.family,
         "roles": dict(scene.task.roles),
         "objects": [
-            {
-                "name": item.name,
-                "size": list(item.size),
-                "urdf": item.urdf,
-                "first_position": list(item.first.pos),
-                "last_position": list(item.last.pos),
-                "difference": list(item.difference.translation),
-                "rotation_degrees": item.difference.rotation_degrees,
-            }
+            hide(
+                {
+                    "name": item.name,
+                    "size": list(item.size),
+                    "urdf": item.urdf,
+                    "first_position": list(item.first.pos),
+                    "last_position": list(item.last.pos),
+                    "difference": list(item.difference.translation),
+                    "rotation_degrees": item.difference.rotation_degrees,
+                },
+                sees,
+            )
             for item in scene.objects
         ],
     }
     return pprint.pformat(info, width=100, sort_dicts=False)
+
+
+def borrow_method(source: str, other: str, name: str) -> str:
+    """The task module `source` with the method `name` as the module `other` has it, if it has one."""
+    taken = read_module(other).methods.get(name)
+    if taken is None:
+        return source
+    code = re.sub(r"\A(#.*\n)+", "", taken)  # the comments above it stay where they are
+    lines = source.split("\n")
+    (task,) = (node for node in ast.parse(source).body if isinstance(node, ast.ClassDef))
+    own = next((m for m in task.body if isinstance(m, ast.FunctionDef) and m.name == name), None)
+    start, end = (own.lineno - 1, own.end_lineno) if own else (task.body[-1].end_lineno,) * 2
+    return "\n".join([*lines[:start], textwrap.indent(code, "    "), *lines[end:]])

@@ -78,6 +78,30 @@ def read_figures(search: Mapping[str, Any]) -> dict[str, Figures]:
     return found
 
 
+def merged(search: Mapping[str, Any]) -> dict[str, Any]:
+    """A search record that does not tell successes from failures, as Eureka's feedback: all count as one."""
+    return {**search, "components": {k: _together(v) for k, v in search.get("components", {}).items()}}
+
+
+def _together(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Without counts the two outcomes weigh the same."""
+    parts = [part for part in (record.get("success"), record.get("failure")) if part]
+    if len(parts) < 2:
+        return {"success": None, "failure": parts[0] if parts else None}
+    one, two = parts
+    series = [
+        y if x is None else x if y is None else (x + y) / 2
+        for x, y in zip(one["series"], two["series"], strict=False)
+    ]
+    both = {
+        "mean": (one["mean"] + two["mean"]) / 2,
+        "min": min(one["min"], two["min"]),
+        "max": max(one["max"], two["max"]),
+        "series": series,
+    }
+    return {"success": None, "failure": both}
+
+
 def _series(part: Mapping[str, Any] | None) -> list[Any]:
     return list(part.get("series") or []) if part else []
 

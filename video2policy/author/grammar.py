@@ -17,18 +17,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from video2policy.author.catalogue import CONDITIONS, FAMILIES, OBSERVATIONS, QUANTITIES, TERMS
+from video2policy.author.fragments import Family, number, ordered, shaped
 from video2policy.author.genome import SHAPES, Component, RewardGenome, TaskGenome
-from video2policy.author.library import (
-    CONDITIONS,
-    FAMILIES,
-    OBSERVATIONS,
-    QUANTITIES,
-    TERMS,
-    Family,
-    number,
-    ordered,
-    shaped,
-)
 from video2policy.scene import Scene, SceneObject
 
 NAME = "grammar"
@@ -42,6 +33,11 @@ class AuthorError(Exception):
     """Why no task can be written for a scene, in one sentence."""
 
 
+NEVER = """def compute_success(self, states):
+    # nothing says when this task is done
+    return torch.zeros_like(states["table_height"], dtype=torch.bool)
+"""
+
 LONG = 0.9
 """Of a container's width: what is longer goes in on end."""
 
@@ -51,7 +47,7 @@ def family_of(scene: Scene) -> Family:
     family = FAMILIES.get(scene.task.family)
     if family is None:
         raise AuthorError(
-            f'the family "{scene.task.family}" is not yet written; this author writes {", ".join(FAMILIES)}'
+            f'the family "{scene.task.family}" is none that this author writes: {", ".join(FAMILIES)}'
         )
     return family
 
@@ -63,7 +59,7 @@ def choose_thresholds(scene: Scene) -> dict[str, float]:
     for errors of measurement, and never for more than the robot's workspace allows.
     """
     a = scene.object(scene.task.roles["a"])
-    _, moved_y, raised = a.difference.translation
+    moved_x, moved_y, raised = a.difference.translation
     half = 0.5 * max(a.size[0], a.size[1])
     shift = abs(moved_y)
     found = {
@@ -75,6 +71,11 @@ def choose_thresholds(scene: Scene) -> dict[str, float]:
         "upright": 0.8,
         "table": 0.02,
         "tipped": 0.3,
+        "way": _between(0.6 * math.hypot(moved_x, moved_y), 0.06, 0.12),
+        "shift": _between(0.6 * abs(moved_x), 0.11, 0.15),
+        "lowered": _between(-0.6 * raised, 0.11, 0.15),
+        "rolled": _between(0.6 * math.hypot(moved_x, moved_y), 0.11, 0.2),
+        "grip": grip(scene),
     }
     if "b" in scene.task.roles:
         found |= _relational(scene, a, scene.object(scene.task.roles["b"]))
@@ -96,7 +97,7 @@ def _relational(scene: Scene, a: SceneObject, b: SceneObject) -> dict[str, float
         "apart": 0.01,
         "still": 0.035,
         "shoved": 0.06,
-        "grip": grip(scene),
+        "parted": _between(0.6 * (last - first), 0.11, 0.15),
         "apart_at_start": reach_a + reach_b + 0.08,
     }
 
@@ -115,8 +116,11 @@ def default_reward(scene: Scene) -> RewardGenome:
 def grip(scene: Scene) -> float:
     """Where along its longest direction the handled object is held: 0 at its centre, 1 at its end.
 
-    What goes into the other one only on end, as a fork into a cup, is held near its end, so that it hangs.
+    What goes into the other one only on end, as a fork into a cup, is held near its end, so that it hangs;
+    what is lifted by one end as well.
     """
+    if scene.task.family in ("lift_end", "lift_end_drop"):
+        return 0.65
     if scene.task.family not in ("put_into", "drop_into"):
         return 0.0
     a, b = (scene.object(scene.task.roles[role]) for role in "ab")
@@ -148,8 +152,11 @@ def vary(reward: RewardGenome, rng: random.Random, amount: float = 1.0) -> Rewar
     return replace(reward, components=tuple(components), step_penalty=penalty)
 
 
-def draw_task(scene: Scene, seed: int, sample: int) -> TaskGenome:
-    """The genome of candidate `sample`; 0 is the default, the others are stricter or differ in shape."""
+def draw_task(scene: Scene, seed: int, sample: int, success: bool = True) -> TaskGenome:
+    """The genome of candidate `sample`; 0 is the default, the others are stricter or differ in shape.
+
+    Without `success` the task never says that it is done (RoboGen writes no success function).
+    """
     family = family_of(scene)
     rng = random.Random(f"{seed}/task/{sample}/{scene.video}")
     thresholds = choose_thresholds(scene)
@@ -164,7 +171,8 @@ def draw_task(scene: Scene, seed: int, sample: int) -> TaskGenome:
         conditions += tuple(name for name in family.stricter if rng.random() < 0.4)
         observations = tuple(name for name in observations if rng.random() < 0.7)
         reward = sample_reward(scene, rng)
-    return TaskGenome(scene.task.family, dict(scene.task.roles), thresholds, conditions, observations, reward)
+    roles, conditions = dict(scene.task.roles), conditions if success else ()
+    return TaskGenome(scene.task.family, roles, thresholds, conditions, observations, reward)
 
 
 # ---------------------------------------------------------------- writing
@@ -293,6 +301,8 @@ def _write_observations(genome: TaskGenome) -> str:
 def _write_success(genome: TaskGenome) -> str:
     conditions = [CONDITIONS[name] for name in genome.conditions]
     needs = [need for condition in conditions for need in condition.needs]
+    if not conditions:
+        return NEVER
     lines = ["def compute_success(self, states):"]
     lines += [
         f"    {line}" for line in _quantity_lines(genome.family, needs, genome.roles, genome.thresholds)

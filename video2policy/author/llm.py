@@ -17,11 +17,15 @@ from video2policy.author import blocks, endpoint, ledger, prompts
 from video2policy.author.blocks import NoCode
 from video2policy.author.cassette import Answer, Cassette, NoReply, call_key
 from video2policy.author.exchange import Reply, Request, scene_summary
+from video2policy.author.grammar import NEVER
 from video2policy.author.picking import Pick, pick
+from video2policy.author.programs import NoProgram
 from video2policy.author.prompts import Message, Picture
+from video2policy.author.seen import CLIP, seen
 from video2policy.author.settings import Settings
 from video2policy.guard.checks import check_source
 from video2policy.guard.process import WorkerError
+from video2policy.guard.syntax import check_syntax
 from video2policy.scene import Scene
 
 NAME = "llm"
@@ -169,18 +173,24 @@ class Author:
     ) -> Author:
         """For scene.json, by the config. Raises NoReply."""
         known = Settings.read(author, config)
-        loaded = Scene.load(scene)
+        loaded = seen(Scene.load(scene), known.sees)
         pictures = clip_pictures(frames) if frames is not None and known.send_frames else []
         mode = str((config or {}).get("sandbox") or "best_effort")
-        return cls(known, loaded, lambda task, reward: check_source(scene, task, reward, mode), pictures)
+        clip = known.sees == CLIP
+        return cls(
+            known, loaded, lambda task, reward: check_source(scene, task, reward, mode, clip), pictures
+        )
 
     def write_task(self, sample: int, examples: Sequence[str]) -> tuple[LlmRequest, LlmReply]:
         """One candidate for the task's code. Raises NoReply."""
-        messages = prompts.task_messages(self.scene, sample, examples, self.pictures)
+        settings = self.settings
+        messages = prompts.task_messages(self.scene, sample, examples, self.pictures, settings.sees)
 
         def accept(text: str) -> Draft:
             pieces = blocks.read_reply(text)
-            return self._checked(blocks.task_module(pieces, self.scene), None, pieces.plan)
+            if not settings.success:
+                pieces.methods["compute_success"] = NEVER
+            return self._checked(blocks.task_module(pieces, self.scene, settings.sees), None, pieces.plan)
 
         request = self._request("task", 0, sample, messages)
         return request, self._write(request, messages, accept)
@@ -211,6 +221,7 @@ class Author:
             None if parent is None else parent["source"],
             feedback,
             redesign,
+            self.settings.sees,
         )
 
         def accept(text: str) -> Draft:
@@ -233,7 +244,7 @@ class Author:
             return by_checks, {}
         said = {index: by_checks.rows[index]["reason"] for index in able}
         messages = prompts.pick_messages(
-            self.scene, {index: sources[index] for index in able}, said, self.pictures
+            self.scene, {index: sources[index] for index in able}, said, self.pictures, self.settings.sees
         )
 
         def accept(text: str) -> Choice:
@@ -250,6 +261,25 @@ class Author:
         )
         reason += prompts.plain(found.reason, 1000)
         return Pick(found.index, reason, by_checks.rows), dialogue | {"programs": found.programs}
+
+    def write_program(self, states: Mapping[str, Sequence[float]], episode: int, step: int) -> str:
+        """A robot program for one episode as it stands now (Code-as-Policies). Raises NoReply, NoProgram.
+
+        It is not run here: what it does wrong shows when it acts, and the next one sees it.
+        """
+        messages = prompts.program_messages(self.scene, states, step, self.settings.sees)
+
+        def accept(text: str) -> Draft:
+            pieces = blocks.read_reply(text)
+            source = blocks.program_module(pieces)
+            return Draft(source, pieces.plan, True, check_syntax(source))
+
+        turns, draft = self._converse(
+            self._request("policy", step, episode, messages), messages, accept, "repair.md"
+        )
+        if draft is None:
+            raise NoProgram(turns[-1].reason)
+        return str(draft.source)
 
     # ---------------------------------------------------------------- dialogue
 

@@ -74,7 +74,10 @@ def describe(report: Mapping[str, Any]) -> str:
     if failed:
         return " ".join(f"{check['name']}: {check['reason'].rstrip('.')}." for check in failed)
     facts = report["facts"]
-    onset = f"{facts.get('onset', 1.0):.0%}"
-    text = f"its success is false on the clip's first poses and true from {onset} of the way on"
+    if "onset" in facts:
+        onset = f"{facts['onset']:.0%}"
+        text = f"its success is false on the clip's first poses and true from {onset} of the way on"
+    else:
+        text = "it runs"
     extra = facts.get("extra_observations", 0)
     return text + (f"; it adds {extra} numbers to the observation." if extra else "; it adds no observation.")

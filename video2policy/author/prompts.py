@@ -16,6 +16,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from video2policy.author.seen import CLIP, hide
 from video2policy.scene import ObjectPose, Relation, Scene, SceneObject
 
 PROMPTS = Path(__file__).parents[2] / "prompts/"
@@ -75,17 +76,20 @@ def printable(text: str, longest: int = 2000) -> str:
 # ---------------------------------------------------------------- a clip in words
 
 
-def describe_clip(scene: Scene) -> str:
-    """Caption, objects, sizes, first and last poses and their difference, as a fenced JSON block."""
+def describe_clip(scene: Scene, sees: str = CLIP) -> str:
+    """Caption, objects, sizes, first and last poses and their difference, as a fenced JSON block.
+
+    Who `sees` less than the clip is told less (`author.seen`).
+    """
     described = {
         "caption": plain(scene.task.caption),
         "what_is_handled": scene.task.roles.get("a"),
         "in_relation_to": scene.task.roles.get("b"),
         "units": "metres, degrees, quaternions wxyz from the resting orientation; positions of centres",
-        "objects": [_object(item) for item in scene.objects],
+        "objects": [hide(_object(item), sees) for item in scene.objects],
         "relations": [_relation(item) for item in scene.relations],
     }
-    return fenced(_json(described), "json")
+    return fenced(_json(hide(described, sees)), "json")
 
 
 def _object(item: SceneObject) -> dict[str, Any]:
@@ -144,16 +148,20 @@ def _json(data: Any, indent: str = "") -> str:
 
 
 def task_messages(
-    scene: Scene, sample: int, examples: Sequence[str], pictures: Sequence[Picture] = ()
+    scene: Scene, sample: int, examples: Sequence[str], pictures: Sequence[Picture] = (), sees: str = CLIP
 ) -> list[Message]:
     """One query for all the parts of a task that a model writes; `examples` are whole modules."""
     shown = "\n\n".join(fenced(example, "python") for example in examples)
-    shared = fill("task.md", examples=shown, clip=describe_clip(scene))
+    shared = fill("task.md", examples=shown, clip=describe_clip(scene, sees))
     return _messages(shared, fill("task_sample.md", video=scene.video, sample=sample), pictures)
 
 
 def pick_messages(
-    scene: Scene, programs: Mapping[int, str], checks: Mapping[int, str], pictures: Sequence[Picture] = ()
+    scene: Scene,
+    programs: Mapping[int, str],
+    checks: Mapping[int, str],
+    pictures: Sequence[Picture] = (),
+    sees: str = CLIP,
 ) -> list[Message]:
     """The programs that run, by their numbers, with what the checks said about each."""
     shown = "\n\n".join(
@@ -163,7 +171,7 @@ def pick_messages(
     )
     numbers = ", ".join(str(number) for number in programs)
     own = fill("pick_sample.md", programs=shown, video=scene.video, numbers=numbers)
-    return _messages(fill("pick.md", clip=describe_clip(scene)), own, pictures)
+    return _messages(fill("pick.md", clip=describe_clip(scene, sees)), own, pictures)
 
 
 def reward_messages(
@@ -174,9 +182,10 @@ def reward_messages(
     best: str | None = None,
     feedback: str = "",
     redesign: bool = False,
+    sees: str = CLIP,
 ) -> list[Message]:
     """A first reward for the task module, or, with the `best` one and its `feedback`, a better one."""
-    shared = fill("reward.md", clip=describe_clip(scene), task=fenced(task, "python"))
+    shared = fill("reward.md", clip=describe_clip(scene, sees), task=fenced(task, "python"))
     which = {"video": scene.video, "sample": sample}
     if best is None:
         return _messages(shared, fill("first.md", **which))
@@ -188,6 +197,15 @@ def reward_messages(
         **which,
     )
     return _messages(shared, own)
+
+
+def program_messages(
+    scene: Scene, states: Mapping[str, Sequence[float]], step: int, sees: str = CLIP
+) -> list[Message]:
+    """A robot program for one episode, from all of its states as they are at control step `step`."""
+    now = "\n".join(f"{name}: {_numbers(values)}" for name, values in states.items())
+    own = fill("program_sample.md", step=step, states=fenced(now))
+    return _messages(fill("program.md", clip=describe_clip(scene, sees)), own)
 
 
 def repair_messages(name: str, reply: str, reason: str, hint: str = "") -> list[Message]:

@@ -13,10 +13,10 @@ from dataclasses import replace
 from statistics import median
 from typing import Any
 
+from video2policy.author.catalogue import FAMILIES, TERMS
 from video2policy.author.feedback import HALF, NEVER, Figures, read_figures
 from video2policy.author.genome import RewardGenome
 from video2policy.author.grammar import vary
-from video2policy.author.library import FAMILIES, TERMS
 
 DOMINANT = 5.0
 """A component this many times above the median of the others drowns them."""
@@ -24,7 +24,24 @@ HORIZON = 100
 """Steps over which a search record's figures are summed, where it does not say."""
 GOAL_FACTOR = 1.5
 TEMPERATURE_FACTOR = 3.0
-GOALS = ("lift", "push", "approach", "carry", "bring", "clear_away", "release")
+GOALS = (
+    *("lift", "push", "approach", "carry", "bring", "clear_away", "release"),
+    *("go", "nudge", "touch", "outwards", "to_edge", "off", "part", "sidestep", "set_down", "load"),
+    *(
+        "erect",
+        "invert",
+        "lean",
+        "put_flat",
+        "roll",
+        "spin",
+        "let_down",
+        "sink",
+        "open",
+        "flight",
+        "rise",
+        "strike",
+    ),
+)
 """Terms that measure the goal itself rather than the way to it."""
 
 

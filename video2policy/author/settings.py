@@ -10,6 +10,7 @@ from typing import Any
 from video2policy.author.cassette import NoReply
 from video2policy.author.endpoint import Endpoint
 from video2policy.author.ledger import Prices
+from video2policy.author.seen import CAPTION, CLIP
 
 NAMES = ("llm", "replay")
 """`llm` asks an endpoint for what is not recorded; `replay` takes recorded replies only."""
@@ -34,6 +35,8 @@ class Settings:
     concurrency: int
     retries: int
     replies: Path
+    sees: str
+    success: bool
 
     @classmethod
     def read(cls, author: Mapping[str, Any], config: Mapping[str, Any] | None = None) -> Settings:
@@ -65,7 +68,7 @@ class Settings:
             options=dict(block.get("options") or {}),
             seed=int(block.get("seed", 0)),
             attempts=int(block.get("attempts", 3)),
-            send_frames=bool(block.get("send_frames", False)),
+            send_frames=bool(block.get("send_frames", False)) and block.get("sees", CLIP) != CAPTION,
             examples=int(block.get("examples", 6)),
             endpoint=None if replay else endpoint,
             prices=Prices.from_json(prices) if prices else Prices(0, 0, 0),
@@ -74,6 +77,8 @@ class Settings:
             concurrency=int(block.get("concurrency", 4)),
             retries=int(block.get("retries", 5)),
             replies=Path(block.get("replies", "replies")),
+            sees=str(block.get("sees", CLIP)),
+            success=bool(block.get("success", True)),
         )
 
     def body(self, messages: list[dict[str, Any]], sample: int, attempt: int) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from video2policy import mjcf
-from video2policy.evaluate import statistics
+from video2policy.evaluate import hacking, statistics
 from video2policy.evaluate.judges import Verdicts, judge
 from video2policy.evaluate.recording import Recording
 from video2policy.evaluate.rollout import Shot, choose, write_rollout
 from video2policy.guard.process import Sandbox, run_worker
 from video2policy.scene import Scene
 from video2policy.sim import engines
+from video2policy.sim.base import Kind
 from video2policy.sim.mujoco import MujocoSim
 from video2policy.sim.randomise import Randomisation
 from video2policy.task import state_widths
@@ -44,6 +46,7 @@ class Rollouts:
         engine, device: as in the config's `simulation`; what is recorded is drawn with MuJoCo in any case.
         threads: of the simulator; results do not depend on it. timeout: seconds, ends a worker that hangs.
         sandbox: the config's `sandbox`.
+        answer: called with the worker's folder and each line of its progress.
     """
 
     scene: Path
@@ -57,10 +60,16 @@ class Rollouts:
     threads: int = 1
     timeout: float = 3600.0
     sandbox: str = "best_effort"
+    answer: Callable[[Path, str], None] | None = None
 
     @classmethod
     def from_config(
-        cls, scene: Path, task: Path, simulation: Mapping[str, Any], sandbox: str = "best_effort"
+        cls,
+        scene: Path,
+        task: Path,
+        simulation: Mapping[str, Any],
+        sandbox: str = "best_effort",
+        answer: Callable[[Path, str], None] | None = None,
     ) -> Rollouts:
         """As the config's `simulation` block and its `sandbox` say."""
         simulation = engines.judging(simulation)
@@ -74,6 +83,7 @@ class Rollouts:
             device=str(simulation["device"]),
             randomise=simulation.get("randomise", "none"),
             sandbox=sandbox,
+            answer=answer,
         )
 
     def run(
@@ -113,7 +123,8 @@ class Rollouts:
         widths, draws = state_widths(names), Randomisation.of(self.randomise).shapes(len(names))
         with tempfile.TemporaryDirectory() as folder:
             limits = Sandbox(self.sandbox, read)
-            result = run_worker(worker, spec, Path(folder), self.timeout, sandbox=limits)
+            say = partial(self.answer, Path(folder)) if self.answer is not None else None
+            result = run_worker(worker, spec, Path(folder), self.timeout, say, limits)
             path = Path(folder) / "recording.npz"
             recording = Recording.load(
                 path, steps=self.horizon, episodes=episodes, widths=widths, draws=draws
@@ -144,15 +155,29 @@ class Rollouts:
         return mjcf.gripper_scale(scene, self.scene.parent, mjcf.grasped_objects(scene), self.robot)
 
 
-def film(
-    sim: MujocoSim, recording: Recording, episode: int, camera: str, width: int, height: int
-) -> Iterator[Images]:
-    """The episode's frames (height, width, 3), drawn from its configurations without any generated code."""
+def views(
+    sim: MujocoSim,
+    recording: Recording,
+    episode: int,
+    camera: str,
+    width: int,
+    height: int,
+    kinds: Sequence[Kind],
+) -> Iterator[list[npt.NDArray[Any]]]:
+    """The episode's views of the given kinds, drawn from its configurations without any generated code."""
     if recording.draws:
         sim.randomise(np.zeros(1, np.int32), recording.drawn(episode))
     for configuration in recording.configuration[:, episode]:
         sim.show(0, configuration)
-        yield np.asarray(sim.render(0, camera, width, height), np.uint8)
+        yield sim.images(0, camera, width, height, kinds)
+
+
+def film(
+    sim: MujocoSim, recording: Recording, episode: int, camera: str, width: int, height: int
+) -> Iterator[Images]:
+    """The episode's frames (height, width, 3); see `views`."""
+    for (image,) in views(sim, recording, episode, camera, width, height, ("rgb",)):
+        yield np.asarray(image, np.uint8)
 
 
 def evaluate(
@@ -195,6 +220,7 @@ def evaluate(
             float(np.mean([r.generated_success().mean() for r in recordings])), 4
         ),
         "per_seed": rows,
+        "verdicts": hacking.verdicts(Scene.load(rollouts.scene).task.roles, recordings, verdicts),
         "sandbox": recordings[0].sandbox,
     }
     return result, recordings, verdicts

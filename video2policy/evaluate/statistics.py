@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
@@ -70,3 +72,53 @@ def _effective_episodes(runs: Sequence[tuple[int, int]]) -> float:
     # Linearised variance of the ratio estimator over clusters of unequal size.
     between = k / (k - 1) * sum((s - p * n) ** 2 for s, n in runs) / episodes**2
     return min(float(episodes), p * (1 - p) / between) if between > 0 else float(episodes)
+
+
+@dataclass(frozen=True)
+class Paired:
+    """The mean of paired differences, its 95% interval (Student's t) and the p of a sign-flip test.
+
+    With a single pair there is neither interval nor p.
+    """
+
+    pairs: int
+    mean: float
+    interval: tuple[float, float] | None
+    p: float | None
+
+
+MOST_EXACT = 12
+"""Pairs up to which all sign flips are tried; beyond, 20,000 of them."""
+
+
+def paired(first: Sequence[float], second: Sequence[float]) -> Paired:
+    """Whether `second` differs from `first` over the same clips.
+
+    The test asks how often a mean as far from zero comes out when each pair's order is left to chance.
+
+    Raises:
+        ValueError: without pairs, or for sequences of different length.
+    """
+    if not first or len(first) != len(second):
+        raise ValueError(f"{len(first)} and {len(second)} values are no pairs")
+    differences = np.subtract(second, first, dtype=float)
+    count, mean = len(differences), float(differences.mean())
+    if count == 1:
+        return Paired(1, mean, None, None)
+    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1) * differences.std(ddof=1) / math.sqrt(count))
+    if count <= MOST_EXACT:
+        signs = np.array(list(itertools.product((-1.0, 1.0), repeat=count)))
+    else:
+        signs = np.random.default_rng(0).choice((-1.0, 1.0), (20_000, count))
+    flipped = np.abs((signs * differences).mean(axis=1))
+    p = float((flipped >= abs(mean) - 1e-12).mean())
+    return Paired(count, mean, (mean - half, mean + half), p)
+
+
+def correlation(first: Sequence[float], second: Sequence[float]) -> tuple[float, float, float] | None:
+    """Pearson's r with its 95% interval (Fisher's z); None for fewer than four pairs or without spread."""
+    if len(first) < 4 or np.std(first) == 0 or np.std(second) == 0:
+        return None
+    found = stats.pearsonr(first, second)
+    low, high = found.confidence_interval(CONFIDENCE)
+    return float(found.statistic), float(low), float(high)

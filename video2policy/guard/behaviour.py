@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from video2policy.guard.load import LoadError, TaskClass, load_task
-from video2policy.guard.stand_in import STAND_INS, States, clip_states, random_states
+from video2policy.guard.stand_in import STAND_INS, States, clip_states, random_states, untouched
 from video2policy.scene import Scene
 from video2policy.task import Poses, Task, observation_keys, state_widths
 
@@ -83,8 +83,13 @@ class Tables:
         return poses
 
 
-def check_task(scene: Scene, task_py: Path, reward_py: Path | None = None, seed: int = 0) -> Report:
-    """All checks of one task module; those after a failure that they depend on are left out."""
+def check_task(
+    scene: Scene, task_py: Path, reward_py: Path | None = None, seed: int = 0, clip: bool = True
+) -> Report:
+    """All checks of one task module; those after a failure that they depend on are left out.
+
+    Without `clip` the clip's own poses are left aside: their author did not see them.
+    """
     report = Report()
     found: list[TaskClass] = []
 
@@ -123,9 +128,12 @@ def check_task(scene: Scene, task_py: Path, reward_py: Path | None = None, seed:
         run("repeatable", lambda: _check_repeatable(make, actions, states))
         run("independent", lambda: _check_independent(make, actions, states))
         run("leaves_states", lambda: _check_leaves_states(make(), actions, states))
+    if succeeds and rewards and clip:
         along = clip_states(scene)
         run("false_at_start", lambda: _check_start(make(), along))
         run("true_at_end", lambda: _check_end(make(), along, scene, report.facts))
+        if STAND_INS[scene.task.family].remembers:
+            run("remembers", lambda: _check_memory(make(), untouched(along, scene.task.roles["a"])))
         run("reward_rises", lambda: _check_rise(make(), along))
     return report
 
@@ -272,6 +280,14 @@ def _check_end(task: Task, along: States, scene: Scene, facts: dict[str, Any]) -
     first = int(success.float().argmax())
     facts["onset"] = round(first / (len(success) - 1), 3)
     return f"success holds on the clip's last poses (assuming that {says})"
+
+
+def _check_memory(task: Task, idle: States) -> str:
+    if bool(_along(task, idle)[-1]):
+        raise _Failed(
+            "success holds on the clip's last poses even where the gripper never touched the object"
+        )
+    return "success does not hold on the clip's last poses where the gripper never touched the object"
 
 
 def _check_rise(task: Task, along: States) -> str:

@@ -1,6 +1,7 @@
 """Worker: check candidates on states (`guard.behaviour`), each in a process of its own with a time-out.
 
-spec.json: {"scene": path, "candidates": [{"task": path, "reward": path or null}], "timeout": seconds each}.
+spec.json: {"scene": path, "candidates": [{"task": path, "reward": path or null}], "timeout": seconds each,
+"clip": whether the clip's own poses are tried}.
 result.json: {"reports": [{"runs", "checks": [{"name", "passed", "reason"}], "facts"}]}, in the same order.
 """
 
@@ -33,14 +34,18 @@ def main(spec_path: str) -> None:
     spec = json.loads(Path(spec_path).read_text())
     scene = Scene.load(Path(spec["scene"]))
     reports = [
-        check_apart(scene, item, spec["timeout"], lambda: contain(spec, write=False))
+        check_apart(scene, item, spec["timeout"], lambda: contain(spec, write=False), spec.get("clip", True))
         for item in spec["candidates"]
     ]
     Path("result.json").write_text(json.dumps({"reports": reports}))
 
 
 def check_apart(
-    scene: Scene, candidate: dict[str, Any], timeout: float, lock: Callable[[], None] = lambda: None
+    scene: Scene,
+    candidate: dict[str, Any],
+    timeout: float,
+    lock: Callable[[], None] = lambda: None,
+    clip: bool = True,
 ) -> dict[str, Any]:
     """The report on one candidate, made in a child process that locks itself down by `lock`.
 
@@ -55,7 +60,7 @@ def check_apart(
             os.close(read_end)
             lock()
             reward = Path(candidate["reward"]) if candidate.get("reward") else None
-            report = check_task(scene, Path(candidate["task"]), reward)
+            report = check_task(scene, Path(candidate["task"]), reward, clip=clip)
             data = json.dumps(report.to_json()).encode()
             while data:
                 data = data[os.write(write_end, data) :]

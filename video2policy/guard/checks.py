@@ -14,11 +14,15 @@ SECONDS_EACH = 30.0
 
 
 def check_files(
-    scene: Path, candidates: Sequence[tuple[Path, Path | None]], sandbox: str = "best_effort"
+    scene: Path,
+    candidates: Sequence[tuple[Path, Path | None]],
+    sandbox: str = "best_effort",
+    clip: bool = True,
 ) -> tuple[list[dict[str, Any]], str | None]:
     """A report (`behaviour.Report.to_json`) for each task module and the reward that replaces its own.
 
-    `sandbox` is the config's; the level of containment that was reached comes second. Raises WorkerError.
+    `sandbox` is the config's; the level of containment that was reached comes second. Without `clip` nothing
+    is asked of them about the clip's own poses. Raises WorkerError.
     """
     spec = {
         "scene": str(scene.resolve()),
@@ -27,6 +31,7 @@ def check_files(
             for task, reward in candidates
         ],
         "timeout": SECONDS_EACH,
+        "clip": clip,
     }
     with tempfile.TemporaryDirectory(prefix="check_") as folder:
         timeout = 60 + SECONDS_EACH * len(candidates)
@@ -36,7 +41,7 @@ def check_files(
 
 
 def check_source(
-    scene: Path, task: str, reward: str | None = None, sandbox: str = "best_effort"
+    scene: Path, task: str, reward: str | None = None, sandbox: str = "best_effort", clip: bool = True
 ) -> dict[str, Any]:
     """The report on one program that is no file yet. Raises WorkerError."""
     with tempfile.TemporaryDirectory(prefix="source_") as folder:
@@ -45,4 +50,4 @@ def check_source(
             if source is not None:
                 (Path(folder) / name).write_text(source, encoding="utf-8")
         pair = (Path(folder) / "task.py", Path(folder) / "reward.py" if reward is not None else None)
-        return check_files(scene, [pair], sandbox)[0][0]
+        return check_files(scene, [pair], sandbox, clip)[0][0]

@@ -111,7 +111,9 @@ class Track:
         prior = prior - np.where(still & (distance < 0) & ~moved[roi], 3.0 * pace, 0)
         # What moves along at its side does: a face that turns into view.
         along = np.linalg.norm(flow[roi] - carried[roi], axis=-1) < 0.5 * unit + 0.25 * speed
-        other = cv2.remap(self.other, place[roi][..., 0], place[roi][..., 1], cv2.INTER_LINEAR) > 0.5
+        foreign = cv2.remap(self.other, place[..., 0], place[..., 1], cv2.INTER_LINEAR) > 0.5
+        other = foreign[roi]
+        along &= self.scene.stands_out(frame, roi) | ~self.scene.plate_sure[roi]  # a shadow moves along, too
         prior = prior + np.where(along & ~still & ~other & (distance < 0), 1.5 * pace, 0)
         # What was something else before, such as the hand that pushes, stays it.
         prior = np.where(other & ~moved[roi], np.minimum(prior, 0.0) - 1.5, prior)
@@ -133,7 +135,8 @@ class Track:
             return self._stay(frame)
         if trust(measured | HIDING) < LOST:
             return self.search(frame)
-        self._update(frame, roi, mask, p, whole, look)
+        # A finger stays one where it touches; the object may come out where it was hidden.
+        self._update(frame, roi, mask, p, whole, look, foreign & (whole < 0.5))
         if score > DOUBTED:
             self.lost, self.home, self.home_frame = 0, mask, frame
             self.area = 0.95 * self.area + 0.05 * max(count, 0.5 * self.area)
@@ -279,7 +282,14 @@ class Track:
         return fill_holes(kept)
 
     def _update(
-        self, frame: int, roi: tuple[slice, slice], mask: Mask, p: Field, whole: Field, look: Field
+        self,
+        frame: int,
+        roi: tuple[slice, slice],
+        mask: Mask,
+        p: Field,
+        whole: Field,
+        look: Field,
+        foreign: Mask,
     ) -> None:
         index = bins(self.clip.lab(frame, roi))
         sure = index[(p > 0.9) & mask[roi]]
@@ -291,7 +301,7 @@ class Track:
         if fresh.known:
             self.around.counts = 0.7 * self.around.counts + 0.3 * fresh.counts
             self.around.forget()
-        self.other = self.scene.foreign(frame, region(mask, 60 * self.clip.unit), mask)
+        self.other = self.scene.foreign(frame, region(mask, 60 * self.clip.unit), mask, foreign)
         self.mask, self.look = mask, look
         seen = mask[roi]
         fresh_look = self._pixels(frame, roi)

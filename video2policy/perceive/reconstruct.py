@@ -36,8 +36,7 @@ Image = NDArray[np.uint8]
 # fmt: off
 LYING = frozenset([
     "banana", "carrot", "cucumber", "fork", "knife", "spoon", "scissors", "key", "comb", "toothbrush",
-    "hairbrush", "spatula", "screwdriver", "plier", "pliers", "hammer", "wrench", "watch", "cable",
-    "chopstick",
+    "hairbrush", "spatula", "screwdriver", "plier", "hammer", "wrench", "watch", "cable", "chopstick",
 ])
 # fmt: on
 """Things of no simple shape that lie on a table rather than stand."""

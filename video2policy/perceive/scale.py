@@ -175,6 +175,10 @@ SURPRISING = 3.0
 ABSURD = (6.0, 3.0)
 """Standard deviations and factor beyond which both it is refused."""
 
+UNSURE = 0.22
+"""Relative uncertainty from which a size is refused: such sizes are more than a quarter off in every second
+case (`python -m bench.fit_size_gate`)."""
+
 HANDLED = (0.008, 0.6)
 """Longest dimensions (m) of what a person handles on a table; nothing else is believed."""
 
@@ -445,5 +449,10 @@ def complaint(label: str, longest: float, uncertainty: float) -> str | None:
         return (
             f"{label} would be {100 * longest:.3g} cm long, and hands move things of "
             f"{100 * HANDLED[0]:.2g} to {100 * HANDLED[1]:.2g} cm on a table; give its size or a better box"
+        )
+    if uncertainty > UNSURE:
+        return (
+            f"{label} may be {100 * longest:.3g} cm long or {uncertainty:.0%} more or less, for things of "
+            "its name vary; give its longest side in metres in the sheet"
         )
     return None

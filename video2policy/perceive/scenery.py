@@ -74,15 +74,11 @@ class Scenery:
         """
         clip, sure, found = self.footage, [], []
         here, away = clip.images[self.frame], ~grow(self.start, 8 * clip.unit)
-        resting = {-1: True, 1: True}
         for frame in sorted(clip.sample(40), key=lambda f: abs(f - self.frame)):
             skin = clip.skin(frame, clip.median)
             index = bins(clip.lab(frame))
             found.append(index[skin & away] if frame == self.frame else index[skin])
-            side = 1 if frame > self.frame else -1
-            changed = clip.differs(frame, here)[self.start].mean()
-            resting[side] &= bool(changed < 0.15)
-            if resting[side]:
+            if clip.differs(frame, here)[self.start].mean() < 0.15:  # it rests
                 sure.append(index[(skin | clip.reaches_in(frame)) & away])
         palette = Palette(HAND_SHADE)
         if sum(map(len, sure)) > 500 * clip.unit**2:
@@ -151,11 +147,16 @@ class Scenery:
         dark = in_shadow(self.plate[roi], self.footage.images[frame][roi]) & mask[roi]
         return area(dark) / max(1, area(mask))
 
-    def foreign(self, frame: int, roi: tuple[slice, slice], mask: Mask) -> Field:
-        """1 where a region shows neither the object (mask (H, W)) nor the background, else 0: (H, W)."""
+    def foreign(self, frame: int, roi: tuple[slice, slice], mask: Mask, before: Mask | None = None) -> Field:
+        """1 where a region shows neither the object (mask (H, W)) nor the background, else 0: (H, W).
+
+        Right at the mask only what was foreign ``before`` (H, W): its rim may be the object's own.
+        """
         image, plate = self.footage.images[frame][roi], self.plate[roi]
         differs = (largest_channel(cv2.absdiff(image, plate)) > 28) & ~relit(plate, image)
-        apart = differs & self.plate_known[roi] & ~grow(mask[roi], self.footage.unit)
+        apart = differs & self.plate_known[roi] & ~mask[roi]
+        own = grow(mask[roi], self.footage.unit)
+        apart &= ~own if before is None else ~own | before[roi]
         result = np.zeros(mask.shape, np.float32)
         result[roi] = cv2.medianBlur(apart.astype(np.uint8), 3)
         return result

@@ -19,6 +19,7 @@ from video2policy import pose
 from video2policy.camera import Camera
 from video2policy.mask import iou
 from video2policy.mesh import Kind, Opening, Solid
+from video2policy.perceive.nouns import singular
 from video2policy.perceive.silhouette import Outline, opened, outline, support
 
 Array = NDArray[np.float64]
@@ -172,12 +173,11 @@ class Sides:
                 raise ValueError(f"sides of {list(given)} are impossible")
             return cls((short, middle, long), GIVEN_SIGMA, True)
         for word in reversed(words(label)):
-            if word in CUBES or word.removesuffix("s") in CUBES:
+            if word in CUBES:
                 return cls((1.0, 1.0, 1.0), CUBE_SIGMA)
-            for name in (word, word.removesuffix("s")):
-                if name in PROPORTIONS:
-                    long, middle, short = PROPORTIONS[name]
-                    return cls((short, middle, long), PROPORTION_SIGMA)
+            if word in PROPORTIONS:
+                long, middle, short = PROPORTIONS[word]
+                return cls((short, middle, long), PROPORTION_SIGMA)
         return None
 
     def boxes(self) -> list[Array]:
@@ -495,7 +495,8 @@ def usual_opening(label: str, solid: Solid | Round) -> Opening:
 
 
 def words(label: str) -> list[str]:
-    return re.findall(r"[a-z]+", label.lower())
+    """A name's words, plurals as singulars."""
+    return [singular(word) for word in re.findall(r"[a-z]+", label.lower())]
 
 
 def suggested(label: str) -> frozenset[Form]:
@@ -510,8 +511,8 @@ def named_kind(label: str) -> Form | None:
     """The kind of solid that an object's name suggests, by its last telling word ("ball box" is a box)."""
     for word in reversed(words(label)):
         for kind, known in WORDS.items():
-            if word in known or word.removesuffix("s") in known:
+            if word in known:
                 return kind
-        if word in PROPORTIONS or word.removesuffix("s") in PROPORTIONS:
+        if word in PROPORTIONS:
             return "box"
     return None

@@ -1,9 +1,9 @@
 """Behaviour cloning of one image policy over the trajectories of many tasks (paper, section 4.2).
 
-The policy sees two stacked RGB frames of each camera, the robot's own state (tool pose, gripper, tracking
-error: nothing of the objects), and which behaviour is asked for, as a one-hot over the training families. A
-convolutional encoder with a spatial soft-argmax (Finn et al. 2016) turns each camera's frames into image
-points; a head of three layers of 512 turns these into the 7-dim action.
+The policy sees two stacked frames of each camera, RGB or segmentation masks, the robot's own state (tool
+pose, gripper, tracking error: nothing of the objects), and which behaviour is asked for, as a one-hot over
+the training families. An encoder (`policy.encoders`) turns each camera's frames into features; a head of
+three layers of 512 turns these into the 7-dim action.
 
 An image-blind policy is the same with black images: what it reaches needs no sight.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,17 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from video2policy.policy import encoders
+from video2policy.policy.encoders import FRAMES, BackboneEncoder
 from video2policy.task import ROBOT_OBSERVATIONS
 
 PROPRIOCEPTION = ROBOT_OBSERVATIONS
 """The robot's own states; a test holds that none of them depends on where the objects are."""
 
 ACTION_DIM = 7
-FRAMES = 2
+ROTATION = slice(3, 6)
+INPUTS = ("rgb", "mask", "mask_state")
+MAPS_BATCH = 64
 
 Images = npt.NDArray[np.uint8]
 Demonstration = tuple[str, Mapping[str, Images], npt.ArrayLike, npt.ArrayLike]
@@ -49,6 +53,18 @@ class Config:
     channels: tuple[int, ...] = (16, 32, 32)
     hidden: tuple[int, ...] = (512, 512, 512)
     image_blind: bool = False
+    inputs: str = "rgb"
+    """rgb: colours and the robot's state. mask: masks of the task's objects alone. mask_state: with the
+    robot's state, which an MLP lifts to `state_width` numbers (paper, section 4.2: sim-to-real)."""
+    backbone: str = "points"
+    """points (a small network from scratch) | efficientnet_lite0 | resnet18 (`policy.encoders`)."""
+    frozen: bool = False
+    """An ImageNet backbone does not learn; its maps of all frames are computed once."""
+    weights: str = ""
+    """Folder or hub name of ResNet18's weights."""
+    state_width: int = 256
+    rotation_scale: float = 1.0
+    """Factor on the rotations that the policy commands; .2 in the paper's sim-to-real."""
     epochs: int = 20
     batch_size: int = 256
     head_lr: float = 1e-3
@@ -69,27 +85,40 @@ class Config:
             raise ValueError("an image policy needs a camera (image_blind makes it ignore what that shows)")
         if self.image_size % 4:
             raise ValueError(f"image_size is {self.image_size}, it must be a multiple of 4")
+        for name, known in (("inputs", INPUTS), ("backbone", encoders.BACKBONES)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"no {name} {getattr(self, name)!r}; there are {', '.join(known)}")
+
+    @property
+    def masks(self) -> bool:
+        """Whether the policy sees masks instead of colours."""
+        return self.inputs != "rgb"
 
 
 class BCError(ValueError):
     """Data or a checkpoint that do not fit the policy."""
 
 
+_PAPER = Config(
+    cameras=("front",),
+    image_size=256,
+    backbone="resnet18",
+    epochs=30,
+    batch_size=1024,
+    head_lr=3e-4,
+    backbone_lr=3e-5,
+    action_noise=0.0,
+    after=None,
+)
+
 PRESETS = {
     "small": Config(),
-    "paper": Config(
-        cameras=("front",),
-        image_size=256,
-        channels=(32, 64, 64),
-        epochs=30,
-        batch_size=1024,
-        head_lr=3e-4,
-        backbone_lr=3e-5,
-        action_noise=0.0,
-        after=None,
-    ),
+    "small_mask": Config(inputs="mask_state"),
+    "imagenet": Config(image_size=96, backbone="efficientnet_lite0", frozen=True, shift=0),
+    "paper": _PAPER,
+    "paper_mask": replace(_PAPER, inputs="mask_state", rotation_scale=0.2),
 }
-"""`paper` has the paper's image size, batch, epochs and rates, on this module's encoder."""
+"""small: a few minutes on a CPU; imagenet: the packaged backbone, frozen; paper: sections 4.2, ResNet18."""
 
 
 @dataclass
@@ -161,34 +190,16 @@ def resample(images: Images, size: int) -> Images:
     return resized.round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
 
 
-class Encoder(nn.Module):
-    """(n, 3 * FRAMES, size, size) in [0, 1] -> (n, 2 * channels[-1]) points in [-1, 1]: all x, all y."""
+def mask_pictures(labels: npt.NDArray[Any], objects: Sequence[str], roles: Mapping[str, str]) -> Images:
+    """Labels (n, h, w) of `objects` in order (1...) -> (n, h, w, 3): the task's object a in red, b in green.
 
-    grid_x: Tensor
-    grid_y: Tensor
-
-    def __init__(self, channels: Sequence[int], size: int) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        width = 3 * FRAMES
-        for index, out in enumerate(channels):
-            stride = 2 if index < 2 else 1
-            layers += [
-                nn.Conv2d(width, out, 5 if index == 0 else 3, stride, 2 if index == 0 else 1),
-                nn.ReLU(),
-            ]
-            width = out
-        self.layers = nn.Sequential(*layers[:-1])  # the soft-argmax needs no rectified input
-        self.layers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        axis = torch.linspace(-1.0, 1.0, size // 4)
-        self.register_buffer("grid_x", axis.repeat(size // 4), persistent=False)
-        self.register_buffer("grid_y", axis.repeat_interleave(size // 4), persistent=False)
-        self.temperature = nn.Parameter(torch.ones(()))
-
-    def forward(self, images: Tensor) -> Tensor:
-        features = self.layers(images - 0.5).flatten(2)  # (n, c, size/4 * size/4)
-        weights = torch.softmax(features / self.temperature.clamp(min=0.05), dim=-1)
-        return torch.cat([weights @ self.grid_x, weights @ self.grid_y], dim=-1)
+    The robot and objects without a role stay black: at deployment one click on each object gives the masks.
+    """
+    picture = np.zeros((*labels.shape, 3), np.uint8)
+    for channel, role in enumerate("ab"):
+        if role in roles:
+            picture[..., channel] = 255 * (labels == 1 + list(objects).index(roles[role]))
+    return picture
 
 
 class ImagePolicy(nn.Module):
@@ -197,13 +208,35 @@ class ImagePolicy(nn.Module):
     state_mean: Tensor
     state_std: Tensor
 
-    def __init__(self, config: Config, behaviours: Sequence[str], state_dim: int) -> None:
+    def __init__(
+        self, config: Config, behaviours: Sequence[str], state_dim: int, pretrained: bool = False
+    ) -> None:
         super().__init__()
         self.config, self.behaviours = config, tuple(behaviours)
         self.encoders = nn.ModuleDict(
-            {camera: Encoder(config.channels, config.image_size) for camera in config.cameras}
+            {
+                camera: encoders.make(
+                    config.backbone,
+                    config.channels,
+                    config.image_size,
+                    config.frozen,
+                    pretrained,
+                    config.weights,
+                )
+                for camera in config.cameras
+            }
         )
-        width = 2 * config.channels[-1] * len(config.cameras) + FRAMES * state_dim + len(behaviours)
+        widths: list[int] = [encoder.width for encoder in self.encoders.values()]  # type: ignore[misc]
+        if config.inputs == "rgb":
+            widths.append(FRAMES * state_dim)
+        elif config.inputs == "mask_state":
+            self.lift = nn.Sequential(
+                nn.Linear(FRAMES * state_dim, config.state_width),
+                nn.ReLU(),
+                nn.Linear(config.state_width, config.state_width),
+            )
+            widths.append(config.state_width)
+        width = sum(widths) + len(behaviours)
         layers: list[nn.Module] = []
         for units in config.hidden:
             layers += [nn.Linear(width, units), nn.ReLU()]
@@ -216,24 +249,44 @@ class ImagePolicy(nn.Module):
         """Actions (n, 7), not clipped.
 
         Args:
-            images: camera -> (n, 3 * FRAMES, size, size) in [0, 1], the older frame first.
+            images: camera -> (n, 3 * FRAMES, size, size) in [0, 1], the older frame first; or what `maps`
+            gave for these frames, (n, FRAMES, c, h, w).
             state: (n, FRAMES, d) normalised. behaviour: (n,) int.
         """
-        points = [
-            # One black image stands for all of a blind policy's.
-            self.encoders[camera](torch.zeros_like(images[camera][:1])).expand(len(state), -1)
-            if self.config.image_blind
-            else self.encoders[camera](images[camera])
-            for camera in self.config.cameras
-        ]
+        parts = [self._features(camera, images[camera], len(state)) for camera in self.config.cameras]
+        if self.config.inputs == "rgb":
+            parts.append(state.flatten(1))
+        elif self.config.inputs == "mask_state":
+            parts.append(self.lift(state.flatten(1)))
         one_hot = nn.functional.one_hot(behaviour, len(self.behaviours)).to(state.dtype)
-        return self.head(torch.cat([*points, state.flatten(1), one_hot], dim=-1))
+        return self.head(torch.cat([*parts, one_hot], dim=-1))
+
+    def _features(self, camera: str, images: Tensor, count: int) -> Tensor:
+        encoder = self.encoders[camera]
+        if self.config.image_blind:  # one black image stands for all
+            return encoder(torch.zeros_like(images[:1])).expand(count, -1)
+        if images.ndim == 5:
+            assert isinstance(encoder, BackboneEncoder)
+            return encoder.read(images)
+        return encoder(images)
+
+    @torch.no_grad()
+    def maps(self, camera: str, images: Images) -> Tensor:
+        """A frozen backbone's feature maps (n, c, h, w), half precision, of single frames (n, h, w, 3)."""
+        encoder = self.encoders[camera]
+        assert isinstance(encoder, BackboneEncoder) and encoder.frozen
+        return torch.cat(
+            [
+                encoder.maps(torch.from_numpy(batch).permute(0, 3, 1, 2).float() / 255.0).half()
+                for batch in np.array_split(images, -(-len(images) // MAPS_BATCH))
+            ]
+        )
 
     def normalise(self, state: Tensor) -> Tensor:
         return (state - self.state_mean) / self.state_std
 
     def save(self, path: Path) -> None:
-        about = {"config": asdict(self.config), "behaviours": self.behaviours, "format": "video2policy.bc.1"}
+        about = {"config": asdict(self.config), "behaviours": self.behaviours, "format": "video2policy.bc.2"}
         tensors = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
         save_file(tensors, path, {"about": json.dumps(about)})
 
@@ -242,7 +295,7 @@ class ImagePolicy(nn.Module):
         """Raises BCError when the file is no cloned policy."""
         with safe_open(path, "pt") as file:
             about = json.loads((file.metadata() or {}).get("about", "{}"))
-            if about.get("format") != "video2policy.bc.1":
+            if about.get("format") != "video2policy.bc.2":
                 raise BCError(f"{path} holds no cloned image policy")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         config: dict[str, Any] = {
@@ -262,18 +315,25 @@ def train(
     """
     torch.manual_seed(config.seed)
     generator = torch.Generator().manual_seed(config.seed)
-    policy = ImagePolicy(config, data.behaviours, data.state.shape[1])
+    policy = ImagePolicy(config, data.behaviours, data.state.shape[1], pretrained=True).train()
     state = torch.from_numpy(data.state)
     policy.state_mean.copy_(state.mean(0))
     policy.state_std.copy_(state.std(0).clamp(min=1e-3))
     state = policy.normalise(state)
-    images = {camera: torch.from_numpy(views) for camera, views in data.images.items()}
+    cached = config.frozen and not config.image_blind
+    images: dict[str, Any] = {
+        camera: policy.maps(camera, views) if cached else _Frames(views, config)
+        for camera, views in data.images.items()
+    }
     action, behaviour = torch.from_numpy(data.action), torch.from_numpy(data.behaviour)
     previous = torch.from_numpy(data.previous)
     optimiser = torch.optim.AdamW(
         [
-            {"params": policy.encoders.parameters(), "lr": config.backbone_lr},
-            {"params": policy.head.parameters(), "lr": config.head_lr},
+            {"params": list(policy.encoders.parameters()), "lr": config.backbone_lr},
+            {
+                "params": [p for n, p in policy.named_parameters() if not n.startswith("encoders.")],
+                "lr": config.head_lr,
+            },
         ],
         weight_decay=config.weight_decay,
     )
@@ -286,7 +346,10 @@ def train(
         total = 0.0
         for batch in torch.randperm(len(data), generator=generator).split(config.batch_size):
             frames = torch.stack([previous[batch], batch], dim=1)
-            views = {camera: _frames(pixels, frames, config, generator) for camera, pixels in images.items()}
+            views = {
+                camera: seen[frames].float() if cached else seen(frames, generator)
+                for camera, seen in images.items()
+            }
             noise = torch.randn(len(batch), 1, state.shape[1], generator=generator) * config.state_noise
             predicted = policy(views, state[frames] + noise, behaviour[batch])
             loss = nn.functional.smooth_l1_loss(predicted, action[batch], beta=0.1)
@@ -302,17 +365,28 @@ def train(
     return policy.eval(), losses
 
 
-def _frames(pixels: Tensor, frames: Tensor, config: Config, generator: torch.Generator) -> Tensor:
-    """Stacked, randomly shifted frames (b, 3 * FRAMES, s, s) in [0, 1] of the frame indices (b, FRAMES)."""
-    size, shift = config.image_size, config.shift
-    if config.image_blind:
-        return torch.zeros(1, 3 * FRAMES, size, size)
-    # Channels stay innermost: the convolutions are twice as fast so.
-    stacked = torch.cat([pixels[frames[:, k]] for k in range(FRAMES)], dim=-1)
-    down, right = torch.randint(-shift, shift + 1, (2,), generator=generator).tolist()
-    rows, columns = ((torch.arange(size) + by).clamp(0, size - 1) for by in (down, right))
-    shifted = stacked.index_select(1, rows).index_select(2, columns)
-    return shifted.permute(0, 3, 1, 2).float() / 255.0
+class _Frames:
+    """Stacked, randomly shifted frames of one camera; the same memory serves all batches."""
+
+    def __init__(self, images: Images, config: Config) -> None:
+        side = ((0, 0), (config.shift, config.shift), (config.shift, config.shift), (0, 0))
+        self.config = config
+        self.pixels = torch.from_numpy(images if config.image_blind else np.pad(images, side, "edge"))
+        size = 1 if config.image_blind else config.batch_size
+        # Channels stay innermost: the convolutions are twice as fast so.
+        self.batch = torch.zeros(size, config.image_size, config.image_size, 3 * FRAMES)
+
+    def __call__(self, frames: Tensor, generator: torch.Generator) -> Tensor:
+        """(b, 3 * FRAMES, s, s) in [0, 1] of the frame indices (b, FRAMES); holds until the next call."""
+        size, shift = self.config.image_size, self.config.shift
+        if not self.config.image_blind:
+            down, right = torch.randint(0, 2 * shift + 1, (2,), generator=generator).tolist()
+            shifted = self.pixels[:, down : down + size, right : right + size]
+            batch = self.batch[: len(frames)]
+            for k in range(FRAMES):
+                batch[..., 3 * k : 3 * k + 3].copy_(shifted[frames[:, k]])
+            batch.mul_(1 / 255)
+        return self.batch[: len(frames)].permute(0, 3, 1, 2)
 
 
 class Agent:
@@ -343,6 +417,7 @@ class Agent:
         stacked = {camera: torch.cat([before[0][camera], now[camera]], dim=1) for camera in now}
         behaviour = torch.full((len(state),), self._behaviour)
         action = self.policy(stacked, torch.stack([before[1], proprioception], dim=1), behaviour)
+        action[:, ROTATION] *= self.policy.config.rotation_scale
         return action.clamp(-1.0, 1.0)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,19 +39,28 @@ def load_demonstrations(folders: Sequence[Path], config: bc.Config) -> bc.Demons
                 log.info("%s: no successful episode to learn from", about["video"])
                 continue
             for episode in Reader(folder):
-                yield about["family"], episode.images, episode.state, episode.action
+                images = episode.images
+                if config.masks:
+                    images = {
+                        camera: bc.mask_pictures(labels, about["objects"], about["roles"])
+                        for camera, labels in episode.masks.items()
+                    }
+                yield about["family"], images, episode.state, episode.action
 
     return bc.Demonstrations.stack(list(episodes()), config)
 
 
-def evaluate(clips: Sequence[Rollouts], policy: Path, blind: Path, episodes: int) -> dict[str, Any]:
-    """Success of both policies in every clip's scene, from the same resets.
+def evaluate(
+    clips: Sequence[Rollouts], policy: Path, blind: Path, episodes: int, splits: Mapping[str, str]
+) -> dict[str, Any]:
+    """Success of both policies in every clip's scene, from the same resets; also by the sheet's split.
 
-    Clips of a family that no demonstration showed count as failures of both.
+    `splits`: video -> split. Clips of a family that no demonstration showed count as failures of both.
     """
     seeing = bc.ImagePolicy.load(policy)
     rows = []
     counts: dict[str, list[tuple[int, int]]] = {"seeing": [], "blind": []}
+    by_split: dict[str, list[tuple[int, int]]] = {}
     for clip in clips:
         scene = Scene.load(clip.scene)
         row: dict[str, Any] = {"video": scene.video, "task": scene.task.caption, "judge": scene.task.family}
@@ -70,13 +79,11 @@ def evaluate(clips: Sequence[Rollouts], policy: Path, blind: Path, episodes: int
             counts[name].append((successes, episodes))
             rate = success_rate([counts[name][-1]])
             row[name] = _rate(rate.successes, rate.episodes, rate.interval)
+        row["split"] = splits[scene.video]
+        by_split.setdefault(row["split"], []).append(counts["seeing"][-1])
         log.info("%s: %.2f, image-blind %.2f", scene.video, row["seeing"]["rate"], row["blind"]["rate"])
         rows.append(row)
-    total = {}
-    for name, runs in counts.items():
-        # Clips are the clusters here: the interval is about other clips, not other episodes of these.
-        rate = success_rate(runs)
-        total[name] = _rate(rate.successes, rate.episodes, rate.interval)
+    total = {name: _pooled(runs) for name, runs in counts.items()}
     return {
         "policy": "behaviour cloning of images",
         "behaviours": list(seeing.behaviours),
@@ -87,8 +94,15 @@ def evaluate(clips: Sequence[Rollouts], policy: Path, blind: Path, episodes: int
         "success_rate": total["seeing"]["rate"],
         "blind_success_rate": total["blind"]["rate"],
         **total,
+        "by_split": {split: _pooled(runs) for split, runs in by_split.items()},
         "per_clip": rows,
     }
+
+
+def _pooled(runs: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    """Clips are the clusters here: the interval is about other clips, not other episodes of these."""
+    rate = success_rate(runs)
+    return _rate(rate.successes, rate.episodes, rate.interval) | {"clips": len(runs)}
 
 
 def _rate(successes: int, episodes: int, interval: tuple[float, float]) -> dict[str, Any]:

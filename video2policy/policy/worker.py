@@ -17,6 +17,7 @@ import torch
 
 from video2policy.evaluate.worker import Act, record
 from video2policy.policy import bc
+from video2policy.sim.base import Kind
 from video2policy.sim.tabletop import Tabletop
 
 
@@ -27,11 +28,16 @@ def main(spec: Mapping[str, Any]) -> None:
     def make_policy(sim: Tabletop) -> Act:
         agent = bc.Agent(policy, spec["behaviour"])
 
+        kind: Kind = "segmentation" if policy.config.masks else "rgb"
+
         def act(_: torch.Tensor) -> torch.Tensor:
             images = {
-                camera: np.stack([sim.render(i, camera, size, size) for i in range(sim.n_envs)])
+                camera: np.stack([sim.render(i, camera, size, size, kind) for i in range(sim.n_envs)])
                 for camera in policy.config.cameras
             }
+            if policy.config.masks:
+                roles = sim.scene.task.roles
+                images = {c: bc.mask_pictures(seen, sim.object_names, roles) for c, seen in images.items()}
             return agent.act(images, bc.proprioception(sim.states()))
 
         return act

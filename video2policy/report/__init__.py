@@ -1,5 +1,5 @@
-"""The self-contained report page: what happened to every clip, drawn from the artifacts alone."""
+"""The report: what happened to every clip, drawn from the artifacts alone."""
 
-from video2policy.report.page import build_report
+from video2policy.report.page import build_index, build_page
 
-__all__ = ["build_report"]
+__all__ = ["build_index", "build_page"]

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from video2policy.board import STAGE_OF, Cell
+from video2policy.board import STAGES as BOARD
 from video2policy.perceive.verdict import Verdict
 
 PLACEHOLDER = "rejected: "
@@ -135,7 +137,7 @@ class Sample:
         """The generated success rate, None when the sample was not trained or its training failed."""
         return (
             None
-            if self.search.get("stopped") in ("failed", "screened")
+            if self.search.get("stopped") in ("failed", "screened", "spared")
             else finite(self.search.get("success_rate"))
         )
 
@@ -170,6 +172,16 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Work:
+    """What the jobs of one rule took for the clip: their provenance summed, memory its maximum."""
+
+    rule: str
+    jobs: int
+    seconds: float
+    peak_memory_mb: float
+
+
+@dataclass(frozen=True)
 class Clip:
     """Everything that the results folder holds about one clip and one variant."""
 
@@ -188,6 +200,7 @@ class Clip:
     task_code: str | None
     rounds: tuple[Round, ...]
     evaluation: dict[str, Any]
+    work: tuple[Work, ...]
     problems: tuple[str, ...]
 
     @property
@@ -221,6 +234,27 @@ class Clip:
             return None
         low, high = (self.evaluation.get("ci95") or (None, None))[:2]
         return Rate(rate, finite(low), finite(high))
+
+    @property
+    def verdicts(self) -> list[dict[str, Any]]:
+        """Whatever else was found out about the policy: `name`, `passed` and `message` of each."""
+        found = self.evaluation.get("verdicts")
+        return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+    @property
+    def cells(self) -> dict[str, Cell]:
+        """The clip's row of the board: what the folder says of every stage."""
+        row = {stage: Cell() for stage in BOARD}
+        for one in self.work:
+            if one.rule in STAGE_OF:
+                row[STAGE_OF[one.rule]].total += one.jobs
+                row[STAGE_OF[one.rule]].done += one.jobs
+        if self.stop is not None:
+            at = row.get(self.stop.stage, row["scene"])
+            at.stopped = str(self.stop.verdict.reason)
+            later = list(BOARD)[list(BOARD).index(STAGE_OF.get(self.stop.stage, "scene")) + 1 :]
+            row |= {stage: Cell() for stage in later}  # these repeat the refusal and computed nothing
+        return row
 
     @property
     def outcome(self) -> Outcome:
@@ -277,8 +311,24 @@ def read_clip(results: Path, row: dict[str, Any], variant: str) -> Clip:
         task_code=reader.text(task / "task.py"),
         rounds=tuple(_rounds(folder / variant / "reward", reader)),
         evaluation=reader.json(folder / variant / "policy" / "eval.json"),
+        work=tuple(_work(folder, variant, reader)),
         problems=tuple(reader.problems),
     )
+
+
+def _work(folder: Path, variant: str, reader: Reader) -> Iterable[Work]:
+    """The jobs that left their provenance, in the order of the board; those of other variants left out."""
+    perception = [*folder.glob("*.provenance.json"), *folder.glob("masks/*.provenance.json")]
+    perception += folder.glob("objects/*/*.provenance.json")
+    jobs: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted([*perception, *(folder / variant).rglob("*.provenance.json")]):
+        record = reader.json(path)
+        if record:
+            jobs.setdefault(str(record.get("rule")), []).append(record)
+    for rule in [*(rule for rule in STAGE_OF if rule in jobs), *sorted(jobs.keys() - STAGE_OF.keys())]:
+        seconds = sum(number(one.get("seconds"), 0.0) for one in jobs[rule])
+        memory = max(number(one.get("peak_memory_mb"), 0.0) for one in jobs[rule])
+        yield Work(rule, len(jobs[rule]), seconds, memory)
 
 
 def _gates(folder: Path, scene: dict[str, Any], reader: Reader) -> tuple[Gate, ...]:

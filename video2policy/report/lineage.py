@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup
 
-from video2policy.report.artifact import Round, sample_key
+from video2policy.report.artifact import Round, Sample, sample_key
 from video2policy.report.curve import sample_style
 from video2policy.report.svg import Drawing, Point
+from video2policy.report.text import diff
 
 COLUMN, ROW, RADIUS = 130.0, 58.0, 15.0
 Key = tuple[int, int]
 
 
 def parents(rounds: Sequence[Round]) -> dict[Key, Key]:
-    """The sample that every sample was written from: the best of all rounds before its own."""
+    """The sample that every sample was written from, as its search.json says; else the best so far."""
     found: dict[Key, Key] = {}
     base: Key | None = None
     for one in rounds:
         if base is not None:
-            found |= {sample.key: base for sample in one.samples}
+            found |= {s.key: sample_key(s.search.get("origin") or {}) or base for s in one.samples}
         base = one.best_key or base
     return found
 
@@ -32,6 +35,22 @@ def lineage(rounds: Sequence[Round]) -> list[Key]:
     path = [step for step in steps if step is not None]
     final = sample_key(last)
     return path if final is None or final in path else [*path, final]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one sample on the way to the final reward changed in the one before it."""
+
+    sample: Sample
+    parent: Sample
+    diff: Markup
+
+
+def steps(rounds: Sequence[Round]) -> list[Step]:
+    """The changes along the lineage, oldest first; samples without code are passed over."""
+    samples = {sample.key: sample for one in rounds for sample in one.samples}
+    path = [samples[key] for key in lineage(rounds) if key in samples and samples[key].code]
+    return [Step(b, a, diff(a.code or "", b.code or "")) for a, b in pairwise(path)]
 
 
 def lineage_graph(rounds: Sequence[Round]) -> Markup:

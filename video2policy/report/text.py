@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
+
 from jinja2 import Undefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
+from pygments.lexers import DiffLexer, PythonLexer
 
 # No raw HTML, links or pictures: feedback holds names that generated code chose; the page must not call out.
 _MARKDOWN = MarkdownIt("js-default", {"html": False, "linkify": False}).disable(["image", "link", "autolink"])
@@ -17,6 +19,13 @@ _LONGEST = 100_000
 def code(source: str) -> Markup:
     """Python source with `<span>`s around its tokens; pygments escapes the text."""
     return Markup(highlight(source[:_LONGEST], PythonLexer(), HtmlFormatter(nowrap=True)))
+
+
+def diff(before: str, after: str) -> Markup:
+    """What changed between two programs, as a unified diff with its lines marked; escaped like `code`."""
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=2, lineterm="")
+    text = "\n".join(list(lines)[2:])  # without the names of the files
+    return Markup(highlight(text[:_LONGEST], DiffLexer(), HtmlFormatter(nowrap=True)))
 
 
 def markdown(source: str) -> Markup:

@@ -50,6 +50,9 @@ class Simulator(Protocol):
         Objects that penetrate others are raised until they do not, and settle before the episode starts.
         """
 
+    def reseed(self, seed: int) -> None:
+        """Let all that is random from the next reset on depend on `seed`, not on what was drawn before."""
+
     def step(self, actions: torch.Tensor) -> None:
         """Advance all environments by one control step; actions (n_envs, 7), clipped to [-1, 1]."""
 

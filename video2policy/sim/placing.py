@@ -19,14 +19,29 @@ POOL = 256
 
 
 class Placing:
-    """Draws poses for `shapes`, which may grow by the factor `largest` each, with `rng`."""
+    """Draws poses for `shapes`, which may grow by the factor `largest` each, with `rng`.
 
-    def __init__(self, shapes: Sequence[Shape], rng: np.random.Generator, largest: float = 1.0) -> None:
+    `table` has the table's half extents (x, y) in metres.
+    """
+
+    def __init__(
+        self,
+        shapes: Sequence[Shape],
+        rng: np.random.Generator,
+        largest: float = 1.0,
+        table: tuple[float, float] = TABLE,
+    ) -> None:
         self._shapes = shapes
         self._largest = largest
+        self._table = table
         self._names = [shape.name for shape in shapes]
         self._rng = rng
         self._pool = np.zeros((0, len(shapes), 7), dtype=np.float32)
+
+    def reseed(self, seed: int) -> None:
+        """Draw from `seed` on, also what shares the generator; forget what was drawn ahead."""
+        self._rng.bit_generator.state = np.random.default_rng(seed).bit_generator.state
+        self._pool = self._pool[:0]
 
     def sample(self, k: int) -> Poses:
         """Random, collision-free poses on the table: object -> (k, 7), any yaw.
@@ -47,7 +62,7 @@ class Placing:
             shape, others = self._shapes[index], order[:rank]
             radii = np.array([self._shapes[i].radius for i in others])
             distance = self._largest * (shape.radius + radii) + 0.01
-            room = np.array(TABLE) - shape.radius
+            room = np.array(self._table) - shape.radius
             open_ids = np.arange(k)
             for attempt in range(400):
                 reach = np.minimum(region * (1 + attempt / 40), np.maximum(room, 0.01))

@@ -41,10 +41,11 @@ FINGER_STEP = 0.01
 """Metres per finger and control step."""
 FINGER_LEAD = 0.015
 """Metres by which a finger's command may run ahead of it in closing: 15 N. What holds can so let go in two
-steps; with no bound, exploration never opens fingers that were told to close for long."""
+steps; with no bound, exploration never opens fingers that were told to close for long. The command may be
+below zero, or a knife's thin end would be held with nothing."""
 LEAD = 0.03
 """Metres by which the target may run ahead of the tool, per axis: bounds the force on what it touches."""
-LOW, HIGH = (-0.22, -0.28, 0.008), (0.22, 0.28, 0.45)
+LOW, HIGH = (-0.24, -0.28, 0.008), (0.22, 0.28, 0.45)
 """Of the target. The finger tips are 6 mm below it: lower, they would rub on the table; higher, they close
 above the middle of a pen."""
 MAX_YAW, MAX_TILT = 2.0, 0.25
@@ -164,7 +165,7 @@ def move_target(
             angles[i, axis] = _clip(turned, home - bound, home + bound)
         opened = finger[i] + FINGER_STEP * _clip(actions[i, 6], -1.0, 1.0)
         closest = min(reached[i, 0], reached[i, 1]) - FINGER_LEAD
-        finger[i] = _clip(opened, max(closest, 0.0), opening / 2)
+        finger[i] = _clip(opened, max(closest, -FINGER_LEAD), opening / 2)
 
 
 # ---------------------------------------------------------------- the arm

@@ -29,6 +29,12 @@ LIFTED = 0.02
 FLIGHT, FLYING = 0.10, 0.5
 """Metres from the tool, and m/s, above which what was let go of counts as flown."""
 
+TILTED = (math.cos(math.radians(75)), math.cos(math.radians(15)))
+"""z of the axis that points up at rest, between which what stands on an edge counts as tilted."""
+
+SLIP = 0.5
+"""Speed at the point of contact over that of the centre, below which what moves counts as rolling."""
+
 Flags = NDArray[np.bool_]
 
 # One field per name in the contract, so that the type checker cannot know them.
@@ -71,6 +77,14 @@ class Memory(NamedTuple):
     lifted: Flags  # (n, objects)
     released: Flags  # (n, objects)
     flown: Flags  # (n, objects)
+    struck: Flags  # (n, objects)
+    touched: Flags  # (n, objects)
+    tilted: Flags  # (n, objects)
+    last_pos: Array  # (n, objects, 3)
+    let_go: Array  # (n, objects) height at which the gripper last touched it
+    peak: Array  # (n, objects)
+    flight_rise: Array  # (n, objects)
+    rolled: Array  # (n, objects)
 
     @classmethod
     def empty(cls, n: int, objects: int) -> Memory:
@@ -83,6 +97,14 @@ class Memory(NamedTuple):
             lifted=np.zeros((n, objects), dtype=bool),
             released=np.zeros((n, objects), dtype=bool),
             flown=np.zeros((n, objects), dtype=bool),
+            struck=np.zeros((n, objects), dtype=bool),
+            touched=np.zeros((n, objects), dtype=bool),
+            tilted=np.zeros((n, objects), dtype=bool),
+            last_pos=np.zeros((n, objects, 3)),
+            let_go=np.zeros((n, objects)),
+            peak=np.zeros((n, objects)),
+            flight_rise=np.zeros((n, objects)),
+            rolled=np.zeros((n, objects)),
         )
 
 
@@ -171,6 +193,45 @@ def remember(tool: Tool, bodies: Bodies, sensors: Array, contacts: Contacts, mem
                     speed += bodies.qvel[i, velocity + axis] ** 2
                 if away > FLIGHT**2 and speed > FLYING**2:
                     memory.flown[i, k] = True
+            _remember_way(i, k, quat, bodies, sensors, contacts, memory)
+
+
+@compiled
+def _remember_way(
+    i: int, k: int, quat: Any, bodies: Bodies, sensors: Array, contacts: Contacts, memory: Memory
+) -> None:
+    """What object `k` of environment `i`, now at `quat`, touched on its way and how it moved."""
+    first, velocity = bodies.robot + 7 * k, bodies.robot + 6 * k
+    height = bodies.qpos[i, first + 2]
+    on_table = sensors[i, contacts.table[k]] < 0
+    if sensors[i, contacts.hand[k]] < 0:
+        memory.touched[i, k] = True
+        memory.let_go[i, k] = height
+        up = 1 - 2 * (quat[1] ** 2 + quat[2] ** 2)
+        if on_table and TILTED[0] < up < TILTED[1]:
+            memory.tilted[i, k] = True
+    elif memory.lifted[i, k]:
+        memory.flight_rise[i, k] = max(memory.flight_rise[i, k], height - memory.let_go[i, k])
+    memory.peak[i, k] = max(memory.peak[i, k], height - memory.start_pos[i, k, 2])
+    others = len(contacts.hand) - 1
+    for other in range(k * others, (k + 1) * others):
+        if memory.flown[i, k] and sensors[i, contacts.pairs[other]] < 0:
+            memory.struck[i, k] = True
+    if on_table and not sensors[i, contacts.hand[k]] < 0:
+        turn = matrix(quat)
+        spin_x = spin_y = 0.0
+        for c in range(3):  # given in the object's frame
+            spin_x += turn[0][c] * bodies.qvel[i, velocity + 3 + c]
+            spin_y += turn[1][c] * bodies.qvel[i, velocity + 3 + c]
+        along, across = bodies.qvel[i, velocity], bodies.qvel[i, velocity + 1]
+        slip = math.hypot(along - spin_y * height, across + spin_x * height)
+        if slip < SLIP * math.hypot(along, across):
+            memory.rolled[i, k] += math.hypot(
+                bodies.qpos[i, first] - memory.last_pos[i, k, 0],
+                bodies.qpos[i, first + 1] - memory.last_pos[i, k, 1],
+            )
+    for axis in range(3):
+        memory.last_pos[i, k, axis] = bodies.qpos[i, first + axis]
 
 
 @compiled
@@ -181,11 +242,13 @@ def begin(rows: NDArray[np.int32], bodies: Bodies, memory: Memory) -> None:
             first = bodies.robot + 7 * k
             quat = unit(bodies.qpos[i, first + 3 : first + 7])
             for axis in range(3):
-                memory.start_pos[i, k, axis] = bodies.qpos[i, first + axis]
+                memory.start_pos[i, k, axis] = memory.last_pos[i, k, axis] = bodies.qpos[i, first + axis]
             for part in range(4):
                 memory.start_quat[i, k, part] = memory.last_quat[i, k, part] = quat[part]
-            memory.turn[i, k] = 0.0
-            memory.lifted[i, k] = memory.released[i, k] = memory.flown[i, k] = False
+            memory.turn[i, k] = memory.peak[i, k] = memory.flight_rise[i, k] = memory.rolled[i, k] = 0.0
+            memory.let_go[i, k] = bodies.qpos[i, first + 2]
+            memory.lifted[i, k] = memory.released[i, k] = memory.flown[i, k] = memory.struck[i, k] = False
+            memory.touched[i, k] = memory.tilted[i, k] = False
 
 
 @compiled
@@ -215,7 +278,7 @@ def write(
         for part in range(4):
             robot.eef_quat[i, part] = tool.quat[i, part]
         robot.gripper_opening[i, 0] = bodies.qpos[i, bodies.robot - 2] + bodies.qpos[i, bodies.robot - 1]
-        robot.gripper_command[i, 0] = 2 * tool.finger[i]
+        robot.gripper_command[i, 0] = max(2 * tool.finger[i], 0.0)
         robot.time_left[i, 0] = 1 - elapsed[i] / horizon
 
         for k in range(len(contacts.hand)):
@@ -254,6 +317,13 @@ def write(
             objects.ever_lifted[i, k, 0] = memory.lifted[i, k]
             objects.ever_released[i, k, 0] = memory.released[i, k]
             objects.ever_flown[i, k, 0] = memory.flown[i, k]
+            objects.ever_struck[i, k, 0] = memory.struck[i, k]
+            objects.ever_touched[i, k, 0] = memory.touched[i, k]
+            objects.ever_tilted[i, k, 0] = memory.tilted[i, k]
+            objects.peak[i, k, 0] = memory.peak[i, k]
+            objects.let_go_rise[i, k, 0] = memory.let_go[i, k] - memory.start_pos[i, k, 2]
+            objects.flight_rise[i, k, 0] = memory.flight_rise[i, k]
+            objects.rolled[i, k, 0] = memory.rolled[i, k]
             objects.turn[i, k, 0] = memory.turn[i, k]
         for column in range(len(contacts.pairs)):
             pairs[i, column] = sensors[i, contacts.pairs[column]] < 0

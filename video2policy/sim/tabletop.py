@@ -67,6 +67,9 @@ class Batch(Protocol):
     def get_data(self, sim: int, data: mujoco.MjData | None = None) -> mujoco.MjData:
         """One simulation's state, into `data` where it is given: to draw it."""
 
+    def get_model(self, sim: int, model: mujoco.MjModel | None = None) -> mujoco.MjModel:
+        """One simulation's model, into `model` where it is given."""
+
 
 class Tabletop:
     """`n_envs` copies of a scene; see `video2policy.sim.base.Simulator`.
@@ -116,7 +119,7 @@ class Tabletop:
             self._variation = Variation(randomise, scene, scene_root, self.scale, largest, seed)
             self._variation.add_assets(spec)
         largest = self._variation.largest if self._variation else 1.0
-        self._placing = Placing(self._shapes, self._rng, largest)
+        self._placing = Placing(self._shapes, self._rng, largest, mjcf.table_of(scene))
         model = spec.compile()
         self.model = model
         self._batch = start(model, self._variation)
@@ -137,6 +140,7 @@ class Tabletop:
         self._contacts = states.Contacts.of(model, self.object_names)
         self._buffer = states.Buffer(n_envs, self.object_names)
         self._buffer.objects.size[:] = [self.object_sizes[name] for name in self.object_names]
+        self._buffer.robot.table_half[:] = mjcf.table_of(scene)
         self._joints = states.Bodies(
             self._qpos,
             self._qvel,
@@ -176,6 +180,13 @@ class Tabletop:
     def sample_object_poses(self, env_ids: torch.Tensor) -> Poses:
         """Random, collision-free poses on the table: object -> (k, 7), any yaw."""
         return self._placing.sample(len(env_ids))
+
+    def reseed(self, seed: int) -> None:
+        """Draw poses, noise and what is randomised from `seed`, from the next reset on."""
+        self._placing.reseed(seed)
+        if self._variation:
+            self._variation.reseed(seed)
+            self._episodes[:] = -1
 
     def reset(self, env_ids: torch.Tensor, poses: Poses) -> None:
         """Start episodes; raises mjcf.SceneError for poses that are not finite or off the table."""

@@ -1,4 +1,4 @@
-"""Domain randomisation in MuJoCo: draws go into the model fields that each simulation has for itself.
+"""Domain randomisation in MuJoCo and MuJoCo Warp: draws go into model fields that simulations do not share.
 
 A mesh cannot be stretched per simulation, but a geom may show another mesh in each: the scene is compiled
 with one more copy of the objects' meshes for every size that is told apart.
@@ -7,10 +7,10 @@ with one more copy of the objects' meshes for every size that is told apart.
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Protocol
 
 import mujoco
 import numpy as np
-from mujoco.batch import Batch
 from numpy.typing import NDArray
 
 from video2policy import mjcf, pose
@@ -21,6 +21,22 @@ Array = NDArray[np.float64]
 
 COPIED = ("geom_pos", "geom_quat", "geom_size", "geom_aabb", "geom_rbound", "geom_sameframe")
 """What a geom takes from the model compiled at its size."""
+
+
+class Batch(Protocol):
+    """What simulations offer whose models may differ, as mujoco.batch.Batch does."""
+
+    def expand(self, name: str) -> NDArray[Any]:
+        """The live array (n, ...) of a field of MjModel, which each simulation then has for itself."""
+
+    def get_model(self, sim: int, model: mujoco.MjModel | None = None) -> mujoco.MjModel:
+        """One simulation's model, into `model` where it is given."""
+
+    def bind(self, name: str) -> Array:
+        """As `tabletop.Batch`."""
+
+    def step(self, *, nstep: int = 1) -> None:
+        """As `tabletop.Batch`."""
 
 
 class Variation:
@@ -41,10 +57,9 @@ class Variation:
         self.randomisation = replace(randomisation, size=(low, high))
         self.largest = high
         self.names = scene.names
-        self.seed = seed
+        self.reseed(seed)
         self._sizes = np.linspace(low, high, SIZES)
         self._resized = (low, high) != (1.0, 1.0)
-        self._noise = np.random.default_rng([seed, 1])
         self._specs = [
             mjcf.build(scene, root, "floating", scale * size) for size in self._sizes if self._resized
         ]
@@ -92,6 +107,11 @@ class Variation:
         return {**found, "geom_dataid": np.array(mesh)}
 
     # ---------------------------------------------------------------- draws
+
+    def reseed(self, seed: int) -> None:
+        """Let draws and noise depend on `seed` from now on."""
+        self.seed = seed
+        self._noise = np.random.default_rng([seed, 1])
 
     def draw(self, environments: Sequence[int], episodes: Sequence[int]) -> Draws:
         """As `Randomisation.draw`, with sizes that fit the hand."""

@@ -7,6 +7,7 @@ back: control, states and task code run there. On a GPU sums are taken in any or
 agree, but not to the bit.
 """
 
+import copy
 import os
 import sys
 from collections.abc import Sequence
@@ -21,7 +22,9 @@ from numpy.typing import NDArray
 
 from video2policy.scene import Scene
 from video2policy.sim.mujoco import MujocoSim
+from video2policy.sim.randomise import PRESETS, Randomisation
 from video2policy.sim.tabletop import POSITION, Array, Tabletop
+from video2policy.sim.variation import Variation
 
 REHEARSALS = 16
 """Simulations on the CPU whose peaks size the memory for contacts."""
@@ -77,10 +80,20 @@ class WarpSim(Tabletop):
         fit_gripper: bool = True,
         device: str = "auto",
         room: tuple[int, int] | None = None,
+        randomise: Randomisation = PRESETS["none"],
     ) -> None:
         chosen = choose_device(device)
         if room is None:
-            room = rehearse(MujocoSim(scene, scene_root, REHEARSALS, robot, fit_gripper=fit_gripper))
+            room = rehearse(
+                MujocoSim(scene, scene_root, REHEARSALS, robot, fit_gripper=fit_gripper, randomise=randomise)
+            )
+
+        def start(model: mujoco.MjModel, variation: Variation | None) -> WarpBatch:
+            batch = WarpBatch(model, n_envs, chosen, *room)
+            if variation:
+                variation.attach(model, batch)
+            return batch
+
         super().__init__(
             scene,
             scene_root,
@@ -89,17 +102,20 @@ class WarpSim(Tabletop):
             seed,
             horizon,
             fit_gripper,
-            start=lambda model, _: WarpBatch(model, n_envs, chosen, *room),
+            start,
+            randomise,
         )
 
     def _distances(self, ids: NDArray) -> Array:
         """By MuJoCo on the host: MuJoCo Warp misses the contact of boxes that overlap almost entirely."""
-        data = mujoco.MjData(self.model)
+        data, model = mujoco.MjData(self.model), self.model
         distances = np.empty((len(ids), self.model.nsensordata))
         for row, environment in enumerate(ids):
+            if self._variation:
+                model = self._batch.get_model(environment)
             data.qpos[:] = self._qpos[environment]
-            mujoco.mj_fwdPosition(self.model, data)
-            mujoco.mj_sensorPos(self.model, data)
+            mujoco.mj_fwdPosition(model, data)
+            mujoco.mj_sensorPos(model, data)
             distances[row] = data.sensordata
         return distances
 
@@ -160,6 +176,9 @@ class WarpBatch:
         self.warning = np.zeros((n, int(mujoco.mjtWarning.mjNWARNING), 2), dtype=np.int32)
         self._bound: dict[str, tuple[Array, wp.array, NDArray[np.float32], wp.array]] = {}
         self._graphs: dict[int, wp.Graph] = {}
+        self._own: dict[str, NDArray] = {}
+        """Fields of the model that each simulation has for itself, as they are on the host."""
+        self._unsent: set[str] = set()
         with wp.ScopedDevice(self._device):
             self._model = mjw.put_model(model)
             self._model.opt.warn_overflow = 0  # told once, by an error
@@ -181,6 +200,38 @@ class WarpBatch:
             wp.synchronize_device(self._device)
             self._bound[name] = staged.numpy().astype(np.float64), staged, staged.numpy(), on_device
         return self._bound[name][0]
+
+    def expand(self, name: str) -> NDArray:
+        """The live array (n, ...) of a field of MjModel, which each simulation then has for itself.
+
+        Its values reach the device with the next call that runs there, if MuJoCo Warp has such a field: it
+        does without the bounding volumes and the short cuts that MuJoCo keeps.
+        """
+        if name not in self._own:
+            field = np.asarray(getattr(self._host_model, name))
+            self._own[name] = np.repeat(field[None], self._n, axis=0)
+        if hasattr(self._model, name):
+            self._unsent.add(name)
+        return self._own[name]
+
+    def get_model(self, sim: int, model: mujoco.MjModel | None = None) -> mujoco.MjModel:
+        """One simulation's model on the host."""
+        model = copy.copy(self._host_model) if model is None else model
+        for name, values in self._own.items():
+            getattr(model, name)[:] = values[sim]
+        return model
+
+    def _send(self) -> None:
+        """Bring the simulations' own fields of the model to the device."""
+        for name in self._unsent:
+            there, values = getattr(self._model, name), self._own[name]
+            if there.shape[0] != self._n:  # one for all so far; a graph would go on reading that
+                self._graphs.clear()
+                shape = (self._n, *there.shape[1:])
+                there = wp.empty(shape, dtype=there.dtype, device=self._device)
+                setattr(self._model, name, there)
+            there.assign(np.ascontiguousarray(values).reshape(there.numpy().shape))
+        self._unsent.clear()
 
     def reset(self, *, ids: Ids = None, stage: int = 0) -> None:
         """Back to the model's start; derived fields only with a `stage`."""
@@ -233,6 +284,7 @@ class WarpBatch:
             mjw.step(self._model, self._data)
 
     def _upload(self) -> None:
+        self._send()
         for name in STATE:
             live, staged, host, on_device = self._bound[name]
             host[:] = live

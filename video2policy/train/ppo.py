@@ -23,6 +23,7 @@ from rl_games.common.tr_helpers import DefaultRewardsShaper
 
 from video2policy.sim.base import N_ACTIONS
 from video2policy.sim.environment import Environment
+from video2policy.train.checkpoint import Course, restore, save, weights
 from video2policy.train.episodes import Episodes
 from video2policy.train.policy import Policy, PolicyInfo
 from video2policy.train.skill import Skill, observed
@@ -66,6 +67,8 @@ class Training:
     """Steps after which training without any success ends if the return does not rise either."""
     check_episodes: int = 128
     """Episodes without noise behind such a try, and behind the final success rate."""
+    checkpoint_episodes: int = 30
+    """Episodes of every environment after which all start anew, with a checkpoint."""
 
 
 @dataclass
@@ -84,6 +87,10 @@ class Outcome:
     """One row per update: steps, episodes, success_rate, return, components, steps_per_second."""
 
 
+WARM_UP, FIRST_RATE = 6, 1e-4
+"""After a skill: updates in which only the value learns, which is new, and the learning rate behind them. A
+policy that follows a value that knows nothing yet forgets its skill."""
+
 EXPERIMENT = "training"
 
 Progress = Callable[[dict[str, Any]], None]
@@ -98,17 +105,18 @@ def train(
     parent: Policy | None = None,
     skill: Skill | None = None,
     handled: str = "",
+    checkpoint: Path | None = None,
 ) -> Outcome:
     """Train a policy; `folder` is rl-games' own (it stays empty), `parent` is a policy to go on from.
 
-    Without one it begins with what the `skill` knows of the object called `handled`, or from nothing.
+    Without one it begins with what the `skill` knows of the object called `handled`, or from nothing. Where
+    there is a file called `checkpoint`, it goes on from that; and it writes one after every
+    `checkpoint_episodes`. The result is the same, but for generated code that remembers what it saw.
 
     Raises ValueError for sizes that do not fit each other.
     """
     _check(training, environment, parent)
-    torch.manual_seed(seed)
-    np.random.seed(seed % 2**32)
-    random.seed(seed)
+    _seed(seed)
     sim = environment.sim
     batch = _Batch(environment, seed)
     agent = _agent(batch, training, folder)
@@ -119,40 +127,90 @@ def train(
     agent.obs = agent.env_reset()
     inputs = observed(environment, handled)
     if parent is None and skill is not None:
-        agent.model.load_state_dict(skill.start(_weights(agent), inputs))
+        agent.model.load_state_dict(skill.start(weights(agent), inputs))
 
-    episodes, log = batch.episodes, []
-    best_rate, best_weights, best_steps, tried = -1.0, _weights(agent), 0, 0
+    episodes, course = batch.episodes, Course(best=weights(agent))
+    warm_up = parent is None and skill is not None
+    if checkpoint is not None and checkpoint.is_file():
+        course = restore(checkpoint, agent, episodes)
+        batch.steps = course.kept
+        _start_anew(agent, batch, seed)
+    elif warm_up:
+        info = PolicyInfo(environment.observation_size, training.units, seed, 0, inputs)
+        course.tested = measure(environment, Policy(info, course.best), training.check_episodes)
+        course.promising = course.tested >= training.promising
+        agent.obs = agent.env_reset()
+    warm_up = warm_up and len(course.log) < WARM_UP
+    if warm_up:
+        _learn_value_only(agent, True)
     stopped = "cap"
     per_update = training.rollout * sim.n_envs
-    begin = time.perf_counter()
+    per_checkpoint = training.checkpoint_episodes * sim.horizon * sim.n_envs
+    begin, begun = time.perf_counter(), batch.steps
     while batch.steps + per_update <= max(training.max_steps, per_update):
+        if warm_up and len(course.log) == WARM_UP:
+            _learn_value_only(agent, False)
         agent.update_epoch()
         agent.train_epoch()
         agent.dataset.update_values_dict(None)
         agent.frame += agent.curr_frames
         rate = episodes.success_rate(training.window)
-        log.append(_row(batch, training, rate, time.perf_counter() - begin))
-        log[-1] |= {"learning_rate": round(agent.last_lr, 7), "sigma": round(_sigma(agent), 4)}
-        progress(log[-1])
-        if rate >= best_rate:
-            best_rate, best_weights, best_steps = rate, _weights(agent), batch.steps
-        if rate >= training.promising and batch.steps - tried >= training.check_every:
-            tried, weights = batch.steps, _weights(agent)
-            info = PolicyInfo(environment.observation_size, training.units, seed, tried, inputs)
-            if measure(environment, Policy(info, weights), training.check_episodes) >= training.solved:
-                best_weights, best_steps, stopped = weights, tried, "solved"
+        row = _row(batch, training, rate)
+        row["steps_per_second"] = round((batch.steps - begun) / max(time.perf_counter() - begin, 1e-6))
+        row |= {"learning_rate": round(agent.last_lr, 7), "sigma": round(_sigma(agent), 4)}
+        course.log.append(row)
+        progress(row)
+        if not course.tested and rate >= course.best_rate:
+            course.best_rate, course.best, course.best_steps = rate, weights(agent), batch.steps
+        course.promising = course.promising or rate >= training.promising
+        if course.promising and batch.steps - course.tried >= training.check_every:
+            course.tried, tried = batch.steps, weights(agent)
+            info = PolicyInfo(environment.observation_size, training.units, seed, course.tried, inputs)
+            success = measure(environment, Policy(info, tried), training.check_episodes)
+            if success and success >= course.tested:
+                course.best, course.best_steps, course.tested = tried, course.tried, success
+            if course.tested >= training.solved:
+                stopped = "solved"
                 break
             agent.obs = agent.env_reset()
             agent.dones.fill_(1)
         if _is_hopeless(episodes, training, batch.steps):
             stopped = "hopeless"
             break
+        if batch.steps - course.kept >= per_checkpoint:
+            course.kept = batch.steps
+            if checkpoint is not None:
+                save(checkpoint, agent, episodes, course)
+            _start_anew(agent, batch, seed)
 
-    info = PolicyInfo(environment.observation_size, training.units, seed, best_steps, inputs)
-    policy = Policy(info, best_weights)
+    info = PolicyInfo(environment.observation_size, training.units, seed, course.best_steps, inputs)
+    policy = Policy(info, course.best)
     checked = measure(environment, policy, training.check_episodes)
-    return Outcome(policy, stopped, batch.steps, checked, episodes, log)
+    return Outcome(policy, stopped, batch.steps, checked, episodes, course.log)
+
+
+def _seed(seed: int) -> None:
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
+
+
+def _start_anew(agent: A2CAgent, batch: "_Batch", seed: int) -> None:
+    """All episodes anew, all randomness from the seed and the steps so far: as after a checkpoint is read."""
+    drawn = int(np.random.SeedSequence([seed, batch.steps]).generate_state(1)[0])
+    _seed(drawn)
+    batch.environment.sim.reseed(drawn)
+    agent.obs = agent.env_reset()
+    agent.dones.fill_(1)
+
+
+def _learn_value_only(agent: A2CAgent, only: bool) -> None:
+    """Hold everything but the value's last layer, or let go of it and begin carefully."""
+    for name, parameter in agent.model.named_parameters():
+        parameter.requires_grad_(not only or name.startswith("a2c_network.value."))
+    if not only:
+        agent.last_lr = FIRST_RATE
+        agent.update_lr(agent.last_lr)
 
 
 def prepare(folder: Path) -> None:
@@ -282,16 +340,12 @@ def _agent(batch: _Batch, training: Training, folder: Path) -> A2CAgent:
     return A2CAgent("policy", {"config": config, "network": network, "model": model})
 
 
-def _weights(agent: A2CAgent) -> dict[str, torch.Tensor]:
-    return {name: value.detach().clone() for name, value in agent.model.state_dict().items()}
-
-
 def _sigma(agent: A2CAgent) -> float:
     """Mean standard deviation of the exploration noise."""
     return float(agent.model.a2c_network.sigma.detach().exp().mean())
 
 
-def _row(batch: _Batch, training: Training, rate: float, seconds: float) -> dict[str, Any]:
+def _row(batch: _Batch, training: Training, rate: float) -> dict[str, Any]:
     episodes = batch.episodes
     row: dict[str, Any] = {
         "steps": batch.steps,
@@ -302,7 +356,7 @@ def _row(batch: _Batch, training: Training, rate: float, seconds: float) -> dict
     for name, means in episodes.component_means(training.window).items():
         for outcome, value in means.items():
             row[f"{name}/{outcome}"] = "" if value is None else value
-    return row | {"steps_per_second": round(batch.steps / max(seconds, 1e-6))}
+    return row
 
 
 def _is_hopeless(episodes: Episodes, training: Training, steps: int) -> bool:

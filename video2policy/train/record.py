@@ -26,6 +26,7 @@ def check_search(search: Mapping[str, Any], seed: int) -> None:
         "success_rate": not isinstance(rate, int | float) or not 0 <= rate <= 1,
         "steps": not isinstance(steps, int) or steps <= 0,
         "stopped": search.get("stopped") not in STOPS,
+        "learning": not _is_number(search.get("learning")) or not 0 <= search["learning"] <= 1,
         "seed": search.get("seed") != seed,
         "return": not _has_outcomes(search.get("return"), _is_number),
         "components": not _are_components(search.get("components")),

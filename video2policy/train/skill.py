@@ -9,6 +9,7 @@ what it never saw, such as what the task's code adds, starts without influence.
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,142 +18,41 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from video2policy.sim import robot
 from video2policy.sim.base import N_ACTIONS, Simulator, States
 from video2policy.sim.environment import Environment
 from video2policy.task import observation_keys, state_widths
 from video2policy.train.policy import CLIP, EPSILON, Policy, PolicyInfo, load_policy
+from video2policy.train.rule import PLACES as PLACES
+from video2policy.train.rule import Place, rule
 
 log = logging.getLogger("video2policy")
 
 Weights = dict[str, Tensor]
 FIRST = "a2c_network.actor_mlp.0.weight"
 STATISTICS = "running_mean_std."
-FRESH = ("a2c_network.value.", "value_mean_std.", "a2c_network.sigma")
-"""The value of a state depends on the task's reward; the noise of exploration begins anew."""
-SIGMA, GRIPPER_LOG_SIGMA = "a2c_network.sigma", 0.0
-"""What holds has to let go twice in a row before it opens: with less noise no training finds that out."""
-FORGET = 20_000
+FRESH = ("a2c_network.value.", "value_mean_std.")
+"""The value of a state depends on the task's reward."""
+SIGMA = "a2c_network.sigma"
+LOG_SIGMA, WIDE_LOG_SIGMA, GRIPPER_LOG_SIGMA = -1.6, -0.9, 0.0
+"""Logarithm of the first noise of exploration: small where the skill knows the whole task, which more would
+spoil. Where it ends with what it holds, the gripper's is large: it has to let go twice in a row before it
+opens, and with less noise no training finds that out."""
+FORGET = 200_000
 """Observations for which the skill's input statistics count, so that they follow the new task's."""
 
 ROUNDS, STEPS, EPOCHS, BATCH = 8, 100, 12, 1024
 """Rounds of imitation, control steps in each, passes over all that was collected, and states a step."""
-GRIPPER_COUNTS = 3.0
-NOISE = 0.3
-"""Standard deviation of what is added to the actions that collect."""
-
-# The rule of thumb, in metres and radians.
-ABOVE, OVER_IT, ALIGNED, DOWN = 0.04, 0.012, 0.15, 0.006
-TALL, FINGER = 0.03, 0.04
-CARRY_HEIGHT = 0.15
-HOLD = -0.3
-"""What holds presses gently on, so that the noise of exploration can let go."""
-AT_GOAL, NEXT_GAP, FRONT_GAP, FREE_RISE = 0.025, 0.02, 0.055, 0.1
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where what was lifted goes, and how: seen from the other object.
-
-    `where`: "over", "beside" (on the side it came from) or "front" (towards the clip's camera). Its underside
-    passes at `clear` metres over the table, and it is let go of at `release`; both count from the other
-    object's top with `from_top`.
-    """
-
-    where: str
-    clear: float
-    release: float
-    from_top: bool = False
-
-
-_PUT, _DROP = (0.04, 0.006), (0.06, 0.045)
-PLACES: Mapping[str, Place] = {
-    "put_next": Place("beside", *_PUT),
-    "move_closer": Place("beside", *_PUT),
-    "drop_next": Place("beside", *_DROP),
-    "put_front": Place("front", *_PUT),
-    "drop_front": Place("front", *_DROP),
-    "cover": Place("over", 0.02, -1.0, from_top=True),
-    "put_into": Place("over", 0.02, 0.04, from_top=True),
-    "drop_into": Place("over", 0.02, 0.04, from_top=True),
-    "throw_into": Place("over", 0.15, 1.0, from_top=True),
-}
-"""By family; of the others only grasping and lifting is learnt. A cover is let go of on the table (-1: as low
-as it gets), what is thrown as high as it is carried."""
-
-
-def rule(states: States, roles: Mapping[str, str], place: Place | None = None, grip: float = 0.0) -> Tensor:
-    """Actions (n, 7) that reach, grasp and lift the object in role "a", from the states as they are now.
-
-    With a `place` it is then brought to the object in role "b" and let go of. `grip` is where along its
-    longest direction it is held: 0 at its centre, 1 at its end.
-    """
-    a = roles["a"]
-    tool, size, pos = states["eef_pos"], states[f"{a}_size"], states[f"{a}_pos"]
-    held_at = pos + grip * states[f"{a}_long"]
-    turn = states[f"{a}_grasp_turn"]
-    top = held_at[:, 2] + 0.5 * size[:, 2]
-    low = held_at[:, 2] + torch.clamp(0.5 * size[:, 2] - TALL, 0.0, FINGER)
-    low = low.clamp(min=robot.LOW[2])  # what lies flat is lower than the tool can go
-    off = torch.norm(held_at[:, :2] - tool[:, :2], dim=-1)
-    over = (off < OVER_IT) & (turn.abs() < ALIGNED)
-    inside = (off < 2 * OVER_IT) & (tool[:, 2] < low + DOWN)
-    held = states[f"{a}_grasped"] > 0.5
-    goal = held_at.clone()
-    goal[:, 2] = torch.where(over | inside, low, torch.maximum(top + ABOVE, low))
-    carried = tool.clone()
-    closed = torch.where(inside, -1.0, 1.0)
-    if place is None:
-        raised = states[f"{a}_displacement"][:, 2]
-        carried[:, 2] += torch.clamp(CARRY_HEIGHT - raised, max=0.05)
-        released = torch.zeros_like(held)
-    else:
-        carried, released = _bring(states, a, roles["b"], place)
-    goal = torch.where(held[:, None] | released[:, None], carried, goal)
-    actions = torch.zeros(len(tool), N_ACTIONS)
-    actions[:, :3] = (goal - tool) / robot.POSITION_STEP
-    actions[:, 5] = torch.where(held | inside | released, 0.0, turn / robot.YAW_STEP)
-    actions[:, 6] = torch.where(released, 1.0, torch.where(held, HOLD, closed))
-    return actions.clamp(-1.0, 1.0)
-
-
-def _bring(states: States, a: str, b: str, place: Place) -> tuple[Tensor, Tensor]:
-    """Where the tool goes that holds `a` (n, 3), and whether it has to be open by now (n,)."""
-    tool, pos, other = states["eef_pos"], states[f"{a}_pos"], states[f"{b}_pos"]
-    reach = (states[f"{a}_size"][:, :2] + states[f"{b}_size"][:, :2]).mean(dim=-1) / 2
-    away = pos[:, :2] - other[:, :2]
-    if place.where == "front":
-        away = torch.tensor([-1.0, 0.0]).expand_as(away)
-    side = torch.nn.functional.normalize(away, dim=-1)
-    gap = {"over": 0.0 * reach, "beside": reach + NEXT_GAP, "front": reach + FRONT_GAP}[place.where]
-    left = other[:, :2] + side * gap[:, None] - pos[:, :2]
-    half = 0.5 * states[f"{a}_size"][:, 2] * states[f"{a}_up"].abs() + states[f"{a}_long"][:, 2].abs()
-    bottom = pos[:, 2] - half
-    top = other[:, 2] + 0.5 * states[f"{b}_size"][:, 2]
-    base = top if place.from_top else torch.zeros_like(bottom)
-    # The way to its front may lead over the other object.
-    clear = (top if place.where == "front" else base) + place.clear
-    release = base + place.release
-    if place.release < 0:
-        release = torch.full_like(base, 0.006)
-    hanging = states[f"{a}_long"][:, 2].abs() > 0.03
-    release = torch.where(hanging, base - 0.03, release)
-    far = torch.norm(left, dim=-1)
-    there = far < AT_GOAL
-    carried = tool.clone()
-    high = bottom > clear - 0.01
-    carried[:, :2] += torch.where((high | there)[:, None], left, torch.zeros_like(left))
-    down = (torch.minimum(release, clear) - bottom - 0.004).clamp(-0.04, 0.02)
-    carried[:, 2] += torch.where(there, down, (clear + 0.01 - bottom).clamp(-0.02, 0.05))
-    let_go = there & (bottom < torch.minimum(release, clear))
-    if place.release >= 1:  # thrown: from as high as it is carried
-        let_go = there & (high | (states[f"{a}_ever_released"] > 0.5))
-    free = states[f"{a}_contact_gripper"] < 0.5
-    arrived = (far < 2 * AT_GOAL) & (states[f"{a}_ever_released"] > 0.5)
-    done = let_go | arrived
-    rise = tool.clone()
-    rise[:, 2] = torch.where(free, torch.maximum(tool[:, 2] + 0.02, base + FREE_RISE), tool[:, 2])
-    return torch.where(done[:, None], rise, carried), done
+LAST = 4
+"""How many times as long the last round is fitted."""
+GRIPPER_COUNTS = 2.0
+LEFT_TO_RULE = 4
+"""Every so many-th simulation goes on following the rule, so that the end of the task is always seen."""
+NOISE, CALM = 0.3, 0.05
+"""Standard deviation of what is added to the actions that collect, in the first round and in the last."""
+CLOSE_SCALE, CLOSE = 0.02, (-1.0, 0.0, 1.0)
+"""Metres that the first hidden units tell apart, and where they bend, in that unit."""
+BETA = 0.2
+"""Of an action: errors count squared up to it, linearly beyond. Where the rule jumps, means fit nothing."""
 
 
 def learn(
@@ -168,13 +68,14 @@ def learn(
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
     keys = observation_keys(sim.object_names)
-    everyone = torch.arange(sim.n_envs)
+    follows = torch.arange(sim.n_envs) % LEFT_TO_RULE == 0
     network: torch.nn.Sequential | None = None
     seen: list[Tensor] = []
     shown: list[Tensor] = []
     mean, deviation = torch.zeros(1), torch.ones(1)
     for number in range(ROUNDS):
-        sim.reset(everyone, sim.sample_object_poses(everyone))
+        noise = NOISE + (CALM - NOISE) * number / (ROUNDS - 1)
+        _restart(sim, roles, place)
         for _ in range(STEPS):
             states = sim.states()
             seen.append(_observation(states, keys))
@@ -182,20 +83,34 @@ def learn(
             action = shown[-1]
             if network is not None:
                 with torch.no_grad():
-                    action = network(((seen[-1] - mean) / deviation).clamp(-CLIP, CLIP))
-            sim.step(action + NOISE * torch.randn(action.shape, generator=generator))
+                    learnt = network(((seen[-1] - mean) / deviation).clamp(-CLIP, CLIP))
+                action = torch.where(follows[:, None], action, learnt.clamp(-1.0, 1.0))
+            sim.step(action + noise * torch.randn(action.shape, generator=generator))
         inputs, wanted = torch.cat(seen), torch.cat(shown)
         mean, deviation = inputs.mean(dim=0), torch.sqrt(inputs.var(dim=0) + EPSILON)
         if network is None:
             network = _network(inputs.shape[1], units)
-        last = 3 if number == ROUNDS - 1 else 1
+            _look_closely(network[0], sim.states(), keys, roles, mean, deviation)
+        last = LAST if number == ROUNDS - 1 else 1
         inputs = ((inputs - mean) / deviation).clamp(-CLIP, CLIP)
         _fit(network, inputs, wanted, generator, last * EPOCHS)
         log.info("skill, round %d of %d: %.2f lifted", number + 1, ROUNDS, _lifted(sim, handled))
     assert network is not None
     names, steps = _names(sim.states(), keys, handled, sim.object_names), ROUNDS * STEPS * sim.n_envs
     info = PolicyInfo(len(names), tuple(units), seed, steps, names)
-    return Skill(Policy(info, _weights(network, mean, deviation, steps)))
+    sigma = torch.full((N_ACTIONS,), LOG_SIGMA if place else WIDE_LOG_SIGMA)
+    if place is None:
+        sigma[-1] = GRIPPER_LOG_SIGMA
+    return Skill(Policy(info, {**_weights(network, mean, deviation, steps), SIGMA: sigma}))
+
+
+def _restart(sim: Simulator, roles: Mapping[str, str], place: Place | None) -> None:
+    """Start all episodes as the family's tasks do: what is to be taken away covers the other object."""
+    everyone = torch.arange(sim.n_envs)
+    poses = sim.sample_object_poses(everyone)
+    if place is not None and place.where == "away":
+        poses[roles["a"]][:, :2] = poses[roles["b"]][:, :2]
+    sim.reset(everyone, poses)
 
 
 def lifted(sim: Simulator, skill: Skill, handled: str) -> float:
@@ -222,6 +137,39 @@ def _network(width: int, units: Sequence[int]) -> torch.nn.Sequential:
     return torch.nn.Sequential(*layers, torch.nn.Linear(units[-1], N_ACTIONS))
 
 
+def _look_closely(
+    layer: torch.nn.Module,
+    states: States,
+    keys: Sequence[str],
+    roles: Mapping[str, str],
+    mean: Tensor,
+    deviation: Tensor,
+) -> None:
+    """Begin with hidden units that tell centimetres: where the object is from the tool and the other one.
+
+    Both are differences of numbers ten times as large; left to itself the network learns them to two
+    centimetres, in as many steps.
+    """
+    assert isinstance(layer, torch.nn.Linear)
+    widths = [states[key].reshape(len(states[key]), -1).shape[1] for key in keys]
+    starts = {key: sum(widths[:number]) for number, key in enumerate(keys)}
+    pairs: list[tuple[int, int | None]] = [
+        (starts[f"{roles['a']}_from_eef"] + axis, None) for axis in range(3)
+    ]
+    if "b" in roles:
+        first, second = (starts[f"{roles[role]}_pos"] for role in "ab")
+        pairs += [(first + axis, second + axis) for axis in range(3)]
+    units = itertools.product(pairs, (1.0, -1.0), CLOSE)
+    with torch.no_grad():
+        for row, ((plus, minus), sign, edge) in zip(range(len(layer.weight)), units, strict=False):
+            layer.weight[row] *= 0.3
+            layer.weight[row, plus] = sign * deviation[plus] / CLOSE_SCALE
+            layer.bias[row] = sign * mean[plus] / CLOSE_SCALE + edge
+            if minus is not None:
+                layer.weight[row, minus] = -sign * deviation[minus] / CLOSE_SCALE
+                layer.bias[row] -= sign * mean[minus] / CLOSE_SCALE
+
+
 def _fit(
     network: torch.nn.Sequential,
     inputs: Tensor,
@@ -229,14 +177,19 @@ def _fit(
     generator: torch.Generator,
     epochs: int = EPOCHS,
 ) -> None:
-    """Least squares, the gripper's action counting most: when it opens decides everything."""
+    """Huber's loss, the gripper's action counting most: when it opens decides everything."""
     weight = torch.tensor([1.0] * (N_ACTIONS - 1) + [GRIPPER_COUNTS])
     optimiser = torch.optim.Adam(network.parameters(), lr=2e-3)
     steps = epochs * -(-len(inputs) // BATCH)
     rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=2e-3, total_steps=steps)
     for _ in range(epochs):
         for part in torch.randperm(len(inputs), generator=generator).split(BATCH):
-            loss = (weight * (network(inputs[part]) - wanted[part]) ** 2).mean()
+            shown, tried = wanted[part], network(inputs[part])
+            # More than the most is done as the most: it need not be hit.
+            tried = torch.where(shown >= 1.0, tried.clamp(max=1.0), tried)
+            tried = torch.where(shown <= -1.0, tried.clamp(min=-1.0), tried)
+            errors = torch.nn.functional.smooth_l1_loss(tried, shown, reduction="none", beta=BETA)
+            loss = (weight * errors).mean()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -286,8 +239,6 @@ class Skill:
         for name, fresh in weights.items():
             if name.startswith(FRESH):
                 result[name] = fresh.clone()
-                if name == SIGMA:
-                    result[name][-1] = GRIPPER_LOG_SIGMA
                 continue
             known = self.policy.weights[name]
             if name == FIRST:

@@ -2,16 +2,17 @@
 
 The specification, spec.json: what `sim.engines.make` reads (scene, engine, robot, ...), task, reward (paths),
 environments, seed, success_weight, training (fields of `ppo.Training`), parent (a policy to go on from, or
-null), skill (a policy of `train.skill` to start from, or null). It leaves policy.safetensors, log.csv and
-result.json, which is search.json: measured by the generated success alone. Of a reward that is not worth
-training (`guard.screening`) it leaves the reason only.
+null), skill (a policy of `train.skill` to start from, or null), clip (whether the reward must rank the clip's
+own way). Where checkpoint.safetensors lies beside it, training goes on from there. It leaves
+policy.safetensors, log.csv and result.json, which is search.json: measured by the generated success alone.
+Of a reward that is not worth training (`guard.screening`) it leaves the reason only.
 """
 
 import csv
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,14 @@ from video2policy.scene import Scene
 from video2policy.sim import engines
 from video2policy.sim.base import Simulator
 from video2policy.sim.environment import Environment
+from video2policy.train.checkpoint import CHECKPOINT
+from video2policy.train.episodes import Finished
 from video2policy.train.policy import load_policy, save_policy
 from video2policy.train.ppo import Training, prepare, train
 from video2policy.train.skill import Skill
 
-EVERY = 3.0
-"""Seconds between two lines of progress."""
+LONGEST = 4000
+"""Characters of a line of progress: of a longer one its reader keeps the end. Its components are left out."""
 
 
 def main(spec: Mapping[str, Any]) -> None:
@@ -49,7 +52,7 @@ def main(spec: Mapping[str, Any]) -> None:
     rehearse(simulate, [int(spec["environments"])])
     contain(spec)
 
-    reason = screening.why_not(scene, Path(spec["task"]), Path(spec["reward"]))
+    reason = screening.why_not(scene, Path(spec["task"]), Path(spec["reward"]), bool(spec["clip"]))
     if reason is not None:
         Path("result.json").write_text(json.dumps({"stopped": "screened", "reason": reason}))
         return
@@ -65,6 +68,7 @@ def main(spec: Mapping[str, Any]) -> None:
         parent,
         skill,
         scene.task.roles["a"],
+        Path(CHECKPOINT),
     )
     save_policy(Path("policy.safetensors"), outcome.policy)
     write_log(Path("log.csv"), outcome.log)
@@ -72,6 +76,7 @@ def main(spec: Mapping[str, Any]) -> None:
         "success_rate": round(outcome.success_rate, 4),
         "steps": outcome.steps,
         "stopped": outcome.stopped,
+        "learning": _share(outcome.episodes.finished),
         "seed": int(spec["seed"]),
         "horizon": sim.horizon,
         **outcome.episodes.summary(),
@@ -79,21 +84,25 @@ def main(spec: Mapping[str, Any]) -> None:
     Path("result.json").write_text(json.dumps(result))
 
 
+def _share(episodes: Sequence[Finished]) -> float:
+    """The part of all training's episodes that succeeded, exploration included."""
+    return round(sum(episode.success for episode in episodes) / max(len(episodes), 1), 4)
+
+
 class _Progress:
-    """Prints a row of the log now and then, with the steps that are left."""
+    """Prints the rows of the log, with the seconds that are left."""
 
     def __init__(self, training: Training) -> None:
         self.training = training
-        self.last = time.monotonic()
 
     def __call__(self, row: dict[str, Any]) -> None:
-        now = time.monotonic()
-        if now - self.last >= EVERY:
-            self.last = now
-            left = (self.training.max_steps - row["steps"]) / max(row["steps_per_second"], 1)
-            shown = {k: row[k] for k in ("steps", "success_rate", "steps_per_second")}
-            shown |= {"seconds_left": round(left), "cpu_seconds": round(time.process_time(), 3)}
-            print("progress " + json.dumps(shown), flush=True)
+        left = (self.training.max_steps - row["steps"]) / max(row["steps_per_second"], 1)
+        shown = {k: v for k, v in row.items() if v != ""}
+        shown |= {"seconds_left": round(left), "cpu_seconds": round(time.process_time(), 3)}
+        line = json.dumps(shown)
+        if len(line) > LONGEST:
+            line = json.dumps({k: v for k, v in shown.items() if "/" not in k})
+        print("progress " + line, flush=True)
 
 
 def write_log(path: Path, rows: list[dict[str, Any]]) -> None:

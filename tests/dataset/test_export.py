@@ -1,0 +1,84 @@
+"""Exports hold what the dataset holds, and go on after a break."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+import zarr
+
+from scripts import export as script
+from scripts.stage import Failed
+from tests.dataset.test_lerobot import seen_by_every_camera, write_every_camera
+from video2policy.dataset import export
+from video2policy.dataset.checksums import seal
+from video2policy.dataset.lerobot import DatasetError, Reader
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    root = tmp_path_factory.mktemp("dataset")
+    write_every_camera(root, [seen_by_every_camera(i) for i in range(3)])
+    seal(root)
+    return root
+
+
+def break_off(monkeypatch, write, source, target):
+    """Let the export fail when it reads the third episode."""
+    whole = Reader.episode
+
+    def episode(self, index, cameras=None):
+        if index == 2:
+            raise KeyboardInterrupt
+        return whole(self, index, cameras)
+
+    monkeypatch.setattr(Reader, "episode", episode)
+    with pytest.raises(KeyboardInterrupt):
+        write(source, target)
+    monkeypatch.setattr(Reader, "episode", whole)
+
+
+def test_robomimic_reads_the_demonstrations(dataset, tmp_path, monkeypatch):
+    target = tmp_path / "demo.hdf5"
+    break_off(monkeypatch, export.to_robomimic, dataset, target)
+    assert export.to_robomimic(dataset, target) == 3
+    with h5py.File(target) as file:
+        assert file["data"].attrs["total"] == 18
+        assert [name.decode() for name in file["mask/train"]] == ["demo_0", "demo_1", "demo_2"]
+        for index, episode in enumerate(Reader(dataset)):
+            demo = file[f"data/demo_{index}"]
+            assert demo.attrs["num_samples"] == 6 and demo["dones"][:].tolist() == [0, 0, 0, 0, 0, 1]
+            np.testing.assert_array_equal(demo["actions"], episode.action)
+            np.testing.assert_array_equal(demo["rewards"], episode.success)
+            np.testing.assert_array_equal(demo["obs/front_image"], episode.images["front"])
+            np.testing.assert_array_equal(demo["obs/front_depth"], episode.depths["front"])
+            np.testing.assert_array_equal(demo["obs/object"], episode.environment)
+
+
+def test_zarr_holds_all_frames_in_a_row(dataset, tmp_path, monkeypatch):
+    target = tmp_path / "demo.zarr"
+    break_off(monkeypatch, export.to_zarr, dataset, target)
+    assert export.to_zarr(dataset, target) == 3
+    root = zarr.open_group(str(target), mode="r")
+    assert root["meta/episode_ends"][:].tolist() == [6, 12, 18]
+    for index, episode in enumerate(Reader(dataset)):
+        rows = slice(6 * index, 6 * index + 6)
+        np.testing.assert_array_equal(root["data/action"][rows], episode.action)
+        np.testing.assert_array_equal(root["data/wrist_image"][rows], episode.images["wrist"])
+        np.testing.assert_array_equal(root["data/front_mask"][rows], episode.masks["front"])
+
+
+def test_a_damaged_dataset_is_not_exported(tmp_path):
+    write_every_camera(tmp_path / "data", [seen_by_every_camera(0)])
+    with pytest.raises(DatasetError, match="no whole dataset"):
+        export.to_zarr(tmp_path / "data", tmp_path / "demo.zarr")
+    assert not (tmp_path / "demo.zarr").exists()
+
+
+def test_the_script_says_what_it_takes(dataset, tmp_path):
+    script.main(dataset, tmp_path / "demo.hdf5")
+    assert (tmp_path / "demo.hdf5").exists()
+    with pytest.raises(Failed, match=r"one of \.hdf5, \.zarr"):
+        script.main(dataset, tmp_path / "demo.npz")
+    with pytest.raises(Failed, match="no whole dataset"):
+        script.main(tmp_path, tmp_path / "other.hdf5")

@@ -1,0 +1,46 @@
+"""SHA-256 of every file of a dataset, in the form that `sha256sum --check meta/SHA256SUMS` reads."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from video2policy.dataset.lerobot import DatasetError
+
+NAME = "meta/SHA256SUMS"
+
+
+def seal(root: Path) -> None:
+    """Write the sums of all files of the dataset."""
+    lines = [f"{_sum(path)}  {path.relative_to(root).as_posix()}\n" for path in _files(root)]
+    (root / NAME).write_text("".join(lines))
+
+
+def verify(root: Path) -> int:
+    """Check every file against its sum; how many there are.
+
+    Raises:
+        DatasetError: no sums, or files that changed, are absent or were added since.
+    """
+    if not (root / NAME).is_file():
+        raise DatasetError(f"{root} has no {NAME}: it is no whole dataset of this project")
+    pairs = [line.split("  ", 1) for line in (root / NAME).read_text().splitlines()]
+    known = {name: digest for digest, name in pairs}
+    present = {path.relative_to(root).as_posix(): path for path in _files(root)}
+    wrong = sorted(
+        name
+        for name in known.keys() | present.keys()
+        if name not in known or name not in present or _sum(present[name]) != known[name]
+    )
+    if wrong:
+        raise DatasetError(f"{root} is not as it was written: {', '.join(wrong[:5])} differ from {NAME}")
+    return len(known)
+
+
+def _files(root: Path) -> list[Path]:
+    return sorted(path for path in root.rglob("*") if path.is_file() and path != root / NAME)
+
+
+def _sum(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

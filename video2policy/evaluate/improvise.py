@@ -1,0 +1,101 @@
+"""The author's side of episodes in which its programs act (`evaluate.code_worker`): it answers what is asked.
+
+It runs in the workflow's process and only writes programs; they run in the worker.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from video2policy.author.programs import NoProgram
+from video2policy.guard import leavings
+
+log = logging.getLogger("video2policy")
+
+WORKER = "video2policy.evaluate.code_worker"
+EVERY = 50
+"""Control steps between two programs (paper, section 4.1)."""
+MAX_ASKED = 2**26
+
+Write = Callable[[Mapping[str, Sequence[float]], int, int], str]
+"""The states of one episode, its index and the control step -> source. Raises NoProgram."""
+
+
+@dataclass
+class Improviser:
+    """Answers a worker; keeps every program under `folder`, by its hash, and which episode ran which."""
+
+    write: Write
+    folder: Path
+    log_rows: list[dict[str, Any]] = field(default_factory=list)
+    run: int = -1
+
+    def answer(self, workspace: Path, line: str) -> None:
+        """What `guard.process.run_worker` calls with each line of progress. Raises LeavingsError."""
+        words = line.split()
+        if len(words) != 2 or words[0] != "asked" or not words[1].isdecimal():
+            return
+        number = int(words[1])
+        self.run += number == 0
+        asked = leavings.read_json(workspace, f"asked_{number}.json", MAX_ASKED)
+        step, episodes = _read(asked)
+        sources = [self._source(states, episode, step) for episode, states in enumerate(episodes)]
+        _put(workspace, f"written_{number}.json", json.dumps(sources))
+        log.info("step %d: %d programs, %d different", step, len(sources), len(set(sources)))
+
+    def _source(self, states: Mapping[str, Sequence[float]], episode: int, step: int) -> str | None:
+        row: dict[str, Any] = {"run": self.run, "episode": episode, "step": step}
+        self.log_rows.append(row)
+        try:
+            source = self.write(states, episode, step)
+        except NoProgram as error:
+            row["reason"] = str(error)
+            return None
+        row["program"] = hashlib.sha256(source.encode()).hexdigest()[:16]
+        path = self.folder / f"{row['program']}.py"
+        if not path.exists():
+            path.write_text(source, encoding="utf-8")
+        return source
+
+    def save(self) -> None:
+        """Leave index.json: run, episode, step and program of each reply."""
+        (self.folder / "index.json").write_text(json.dumps(self.log_rows, indent=0) + "\n")
+
+
+def _read(asked: Mapping[str, Any]) -> tuple[int, list[dict[str, list[float]]]]:
+    """The step and each episode's states, checked: the process that wrote them runs generated code."""
+    step, states = asked.get("step"), asked.get("states")
+    if not isinstance(step, int) or not isinstance(states, dict) or not states:
+        raise leavings.LeavingsError("asked for programs in a form that cannot be read")
+    counts = {len(rows) if isinstance(rows, list) else -1 for rows in states.values()}
+    numbers = (
+        value for rows in states.values() if isinstance(rows, list) for row in rows for value in _row(row)
+    )
+    if (
+        len(counts) != 1
+        or -1 in counts
+        or not all(isinstance(v, int | float) and math.isfinite(v) for v in numbers)
+    ):
+        raise leavings.LeavingsError("asked for programs with states that are no numbers")
+    return step, [{name: rows[k] for name, rows in states.items()} for k in range(counts.pop())]
+
+
+def _row(row: Any) -> list[Any]:
+    return row if isinstance(row, list) else [None]
+
+
+def _put(folder: Path, name: str, text: str) -> None:
+    """Write a file into a worker's folder, following no link that it may have laid there."""
+    partial = folder / f".{name}.part"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    with os.fdopen(os.open(partial, flags, 0o644), "w") as file:
+        file.write(text)
+    partial.replace(folder / name)
