@@ -90,6 +90,9 @@ class Node:
         CONFIGURATION.mkdir(exist_ok=True)
         for name, text in texts.items():
             (self.folder / name).write_text(text)
+            (CONFIGURATION / name).unlink(
+                missing_ok=True
+            )  # of a test that was killed: `lacking` saw no other
             (CONFIGURATION / name).symlink_to(self.folder / name)
         try:
             self._start()

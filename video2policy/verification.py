@@ -1,4 +1,4 @@
-"""Whether a results folder holds what its jobs wrote. Standard library only: the host environment runs it."""
+"""Whether a results folder holds what its jobs wrote. Standard library only."""
 
 from __future__ import annotations
 
