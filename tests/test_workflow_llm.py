@@ -43,7 +43,7 @@ def project(tmp_path: Path) -> Project:
         ({"curriculum": [["lift_box"], ["lift_box"]]}, 'author.curriculum names the clip "lift_box" twice'),
         ({"base_url": "http://user:word@127.0.0.1/v1"}, "does not match"),
         ({"prices": {"input": 1.0}}, "'output' is a dependency of 'input'"),
-        ({"api_key": "secret"}, "'api_key' was unexpected"),
+        ({"api_key": "secret"}, 'there is no "api_key" in author'),
     ],
 )
 def test_settings_that_cannot_be_are_refused(values: dict[str, Any], reason: str, project: Project) -> None:

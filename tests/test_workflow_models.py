@@ -59,7 +59,7 @@ def test_their_successors_are_planned_too(project: Project) -> None:
 
 def test_an_unknown_method_is_refused(project: Project) -> None:
     text = said(project, *choose(project, ground="yolo"))
-    assert "'yolo' is not one of ['embedded', 'grounding_dino', 'sam3']" in text
+    assert 'perception.ground is "yolo"; choose one of embedded, grounding_dino, sam3' in text
 
 
 def test_weights_of_an_unknown_model_are_refused(project: Project) -> None:
@@ -135,4 +135,4 @@ def test_a_variant_s_engine_chooses_where_it_trains_and_is_judged(project: Proje
 
 def test_an_unknown_engine_is_refused(project: Project) -> None:
     text = said(project, *SMOKE, "--config", "simulation={engine: physx}")
-    assert "'physx' is not one of ['mujoco', 'warp', 'isaacgym']" in text
+    assert 'simulation.engine is "physx"; choose one of mujoco, warp, isaacgym' in text

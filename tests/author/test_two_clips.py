@@ -32,9 +32,9 @@ def one_worker_checks_all() -> Iterator[None]:
     ):
 
         def check_files(
-            scene: Path, candidates: Sequence[tuple[Path, Path | None]], sandbox: str = ""
+            scene: Path, candidates: Sequence[tuple[Path, Path | None]], sandbox: str = "", clip: bool = True
         ) -> tuple[list[dict], None]:
-            return pool.submit(check_all, scene, candidates).result(), None
+            return pool.submit(check_all, scene, candidates, clip).result(), None
 
         patch.setattr(checks, "check_files", check_files)
         patch.setattr(pick_task, "check_files", check_files)

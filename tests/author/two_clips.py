@@ -56,12 +56,14 @@ def settings(base_url: str, replies: Path, **values: Any) -> dict[str, Any]:
     return block | values
 
 
-def check_all(scene: Path, candidates: Sequence[tuple[Path, Path | None]]) -> list[dict[str, Any]]:
+def check_all(
+    scene: Path, candidates: Sequence[tuple[Path, Path | None]], clip: bool = True
+) -> list[dict[str, Any]]:
     """`guard.checks.check_files` without the process around it."""
     torch.set_num_threads(1)
     loaded = Scene.load(scene)
     pairs = [{"task": str(task), "reward": reward and str(reward)} for task, reward in candidates]
-    return [check_apart(loaded, pair, 30.0) for pair in pairs]
+    return [check_apart(loaded, pair, 30.0, clip=clip) for pair in pairs]
 
 
 def make_scene(folder: Path, clip: str) -> tuple[Input, Input]:
@@ -109,12 +111,16 @@ def play(folder: Path, clip: str, block: dict[str, Any]) -> Path:
             (one / "policy.safetensors").write_text("none")
         best = out / str(iteration) / "best"
         select_reward.main(
+            scene,
+            Input(task),
             *([Input(one / name) for one in folders] for name in ("search.json", "reward.py", "reply.json")),
             [Input(one / "policy.safetensors") for one in folders],
             Output(best),
             Output(best.parent / "feedback.md"),
             iteration,
-            Input(previous) if previous else None,
+            simulation={},
+            training={},
+            previous=Input(previous) if previous else None,
         )
         previous = best
     return out

@@ -11,7 +11,7 @@ from video2policy import provenance
 ROOT = Path(provenance.ROOT)
 JUDGES = ROOT / "video2policy" / "evaluate" / "judges.py"
 BODIES = JUDGES.with_name("bodies.py")
-LEAVES = {"evaluate", "judge_round", "act_by_code", "collect", "train_bc", "evaluate_bc"}
+LEAVES = {"evaluate", "judge_round", "act_by_code", "collect", "train_bc", "evaluate_bc", "replay"}
 """Scripts of leaf rules: what they make is read by nothing that trains or selects a state policy."""
 
 

@@ -189,6 +189,7 @@ SEARCH: dict[str, Any] = {
     "success_rate": 0.5,
     "steps": 4096,
     "stopped": "cap",
+    "learning": 0.25,
     "seed": 3,
     "return": {"success": None, "failure": 1.5},
     "components": {
@@ -214,6 +215,8 @@ def test_an_honest_search_passes() -> None:
         ("steps", 1.5),
         ("stopped", "failed"),
         ("stopped", ["cap"]),
+        ("learning", None),
+        ("learning", 1.5),
         ("seed", 4),
         ("return", {"success": "much", "failure": None}),
         ("return", 3),
