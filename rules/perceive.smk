@@ -204,6 +204,7 @@ rule scale:
     params:
         obj=lambda wc: wc.obj,
         row=row("objects", "labels", "sizes"),
+        most_uncertain=config["perception"]["size_uncertainty"],
         accept=accepted,
         code=code_digest("scripts/scale.py"),
     script:

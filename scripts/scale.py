@@ -11,7 +11,7 @@ from video2policy.mask import load_masks
 from video2policy.mesh import load
 from video2policy.perceive import hand
 from video2policy.perceive.depth import METHOD, View, object_depth
-from video2policy.perceive.scale import Lens, Measured, complaint, find_sizes, rho
+from video2policy.perceive.scale import UNSURE, Lens, Measured, complaint, find_sizes, rho
 from video2policy.perceive.verdict import Rejected, Verdict
 
 log = logging.getLogger("video2policy")
@@ -27,6 +27,7 @@ def main(
     obj: str,
     row: dict[str, Any],
     hands_json: Input | None = None,
+    most_uncertain: float = UNSURE,
 ) -> Verdict:
     view = View.from_json(json.loads(camera_json.read_text()))
     objects, by_depth = {}, {}
@@ -59,7 +60,7 @@ def main(
     )[obj]
     size_json.write_text(json.dumps(size.to_json(), indent=1) + "\n")
     item = objects[obj]
-    reason = complaint(item.label, float(item.dimensions[-1]) * size.scale, size.uncertainty)
+    reason = complaint(item.label, float(item.dimensions[-1]) * size.scale, size.uncertainty, most_uncertain)
     if reason:
         raise Rejected(reason)
     words = " x ".join(f"{100 * v:.1f}" for v in size.size)

@@ -260,3 +260,9 @@ def test_script_takes_a_hand_as_a_ruler(tmp_path, lifted: Perceived):
     found = next(item for item in record["evidence"] if item["source"] == "the hand")
     assert found["depth_scale"] == pytest.approx(scale, rel=0.08)
     assert 0.3 < found["uncertainty"] < 0.5 and 0 < found["weight"] < 1
+
+
+def test_a_size_that_may_be_off_by_more_than_is_allowed_is_refused() -> None:
+    said = complaint("gizmo", 0.1, 0.4)
+    assert said is not None and "gizmo may be 10 cm long or 40% more or less" in said
+    assert complaint("gizmo", 0.1, 0.4, 1.0) is None

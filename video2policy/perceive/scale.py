@@ -434,7 +434,7 @@ def doubt(label: str, longest: float, uncertainty: float) -> str | None:
     )
 
 
-def complaint(label: str, longest: float, uncertainty: float) -> str | None:
+def complaint(label: str, longest: float, uncertainty: float, most_uncertain: float = UNSURE) -> str | None:
     """Why a size cannot be, in one sentence; None when it can."""
     found = class_size(label)
     sigmas, factor = ABSURD
@@ -450,7 +450,7 @@ def complaint(label: str, longest: float, uncertainty: float) -> str | None:
             f"{label} would be {100 * longest:.3g} cm long, and hands move things of "
             f"{100 * HANDLED[0]:.2g} to {100 * HANDLED[1]:.2g} cm on a table; give its size or a better box"
         )
-    if uncertainty > UNSURE:
+    if uncertainty > most_uncertain:
         return (
             f"{label} may be {100 * longest:.3g} cm long or {uncertainty:.0%} more or less, for things of "
             "its name vary; give its longest side in metres in the sheet"
