@@ -219,7 +219,7 @@ PLANS = sorted({c.line for c in ALL if not c.mark and program(c)[0] == "snakemak
 @pytest.mark.parametrize("line", PLANS)
 def test_the_workflow_plans_these_commands(line: str, reader: Project) -> None:
     words = shlex.split(line, comments=True)
-    options = ["--dry-run", "--quiet", "rules"]
+    options = ["--dry-run", "--quiet=rules"]
     done = subprocess.run(
         [str(SNAKEMAKE), *options, *words[1:]],
         cwd=reader.folder,

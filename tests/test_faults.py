@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -57,7 +56,7 @@ def test_a_full_and_a_read_only_disk(fresh: Project, small_disk: Path) -> None:
     done = fresh.run(DEMO)
     assert done.returncode != 0
     assert "demo_clip lift_box: the disk is full: free space" in done.stderr
-    assert not [path for path in small_disk.rglob("*") if path.is_file()]
+    assert {path.name for path in small_disk.rglob("*") if path.is_file()} <= {"live.html"}
 
     remount(small_disk, "size=100m,ro")
     done = fresh.run(DEMO)
@@ -147,18 +146,4 @@ def test_file_times_that_jumped(finished: Project) -> None:
     done = finished.run()
     assert done.returncode == 0, done.stderr[-3000:]
     assert (results / "videos/lift_box/v2p/policy/eval.json").read_bytes() == before
-    assert verify(finished).returncode == 0
-
-
-def test_a_clock_that_was_set_back_during_a_run(finished: Project) -> None:
-    faketime = shutil.which("faketime")
-    if faketime is None:
-        pytest.skip("no faketime here: apt-get install faketime")
-    command = [faketime, "-f", "-2d", *finished.command("--forcerun", "outcome")]
-    done = subprocess.run(
-        command, cwd=finished.folder, env=finished.environ(), capture_output=True, text=True, timeout=900
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    done = finished.run()
-    assert done.returncode == 0, done.stderr[-3000:]
     assert verify(finished).returncode == 0

@@ -92,6 +92,13 @@ def let_go(step: int, states: States, roles: dict[str, str]) -> Tensor:
     return towards(states, states["eef_pos"], 1.0)
 
 
+def fling(step: int, states: States, roles: dict[str, str]) -> Tensor:
+    """Raised further, then let go of: it falls far enough to count as flown."""
+    if step < 12:
+        return towards(states, states["eef_pos"] + torch.tensor([0, 0, 0.015]), -0.3)
+    return let_go(step, states, roles)
+
+
 def lower(release: bool) -> Callable[[int, States, dict[str, str]], Tensor]:
     def hand(step: int, states: States, roles: dict[str, str]) -> Tensor:
         a = roles["a"]
@@ -124,15 +131,15 @@ HANDS: dict[str, Hand] = {
     "move_to_cam": push(0.17, fixed(-1, 0)),
     "move_away_cam": push(0.17, fixed(1, 0)),
     "lay_side": push(0.12, fixed(0, 1), height=0.9),
-    "roll": push(0.16, fixed(0, 1), speed=1.0),
+    "roll": push(0.2, fixed(0, 1), speed=1.0),
     "hold": rule("hold"),
     "put_onto": rule("put_onto"),
     "drop_onto": rule("drop_onto"),
     "drop_behind": rule("drop_behind"),
     "lift_drop": lift_then(let_go),
     "drop": lift_then(let_go),
-    "throw_surface": lift_then(let_go),
-    "throw": lift_then(let_go),
+    "throw_surface": lift_then(fling),
+    "throw": lift_then(fling),
     "put_surface": lift_then(lower(release=True)),
     "move_down": lift_then(lower(release=False)),
     "remove_reveal": lift_then(aside(0.0, 0.17)),
