@@ -23,7 +23,10 @@ pytestmark = [
 def test_killed_during_the_search_it_completes_with_the_same_results(smoke: Project, tmp_path: Path) -> None:
     """From the finished perception on, where there are jobs with workers and without."""
     killed = smoke.clone(tmp_path / "killed")
-    shutil.rmtree(killed.folder / "results" / "videos" / "lift_box" / "v2p")
-    kills = run_with_kills(killed, random.Random(7), pause=8.0, limit=8)
-    assert kills.total() == 8
+    results = killed.folder / "results"
+    for folder in ("videos/lift_box/v2p", "report", "tables"):
+        shutil.rmtree(results / folder)
+    (results / "report.html").unlink()  # what is newer would hide that the search is gone
+    kills = run_with_kills(killed, random.Random(7), pause=5.0, limit=8)
+    assert kills.total() >= 3, "the run ended before much was killed"
     assert differences(killed, smoke) == []

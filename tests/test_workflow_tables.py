@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -63,4 +64,6 @@ def test_table_1_and_figure_10_end_to_end(project: Project) -> None:
     assert "| v2p | 1 |" in (tables / "figure10.md").read_text()
     assert project.plan("--nolock", *arguments) == {}
     policy = Path(project.folder, "results/videos", demo_rows()[0]["video"], "code_as_policies/policy")
-    assert len(list((policy / "programs").glob("*.py"))) >= 8
+    written = json.loads((policy / "programs" / "index.json").read_text())
+    assert sorted({row["step"] for row in written}) == [0, 50] and len(written) == 16
+    assert {row["program"] for row in written} == {path.stem for path in policy.glob("programs/*.py")}

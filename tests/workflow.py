@@ -71,7 +71,7 @@ class Project:
 
     def plan(self, *args: str) -> dict[str, int]:
         """Jobs that snakemake would run, by rule."""
-        done = self.run("--dry-run", "--quiet", "rules", *args)
+        done = self.run("--dry-run", "--quiet=rules", *args)
         assert done.returncode == 0, done.stdout + done.stderr
         return job_counts(done.stdout + done.stderr)
 

@@ -131,7 +131,7 @@ HANDS: dict[str, Hand] = {
     "move_to_cam": push(0.17, fixed(-1, 0)),
     "move_away_cam": push(0.17, fixed(1, 0)),
     "lay_side": push(0.12, fixed(0, 1), height=0.9),
-    "roll": push(0.2, fixed(0, 1), speed=1.0),
+    "roll": push(0.18, fixed(0, 1), speed=1.0),
     "hold": rule("hold"),
     "put_onto": rule("put_onto"),
     "drop_onto": rule("drop_onto"),
@@ -167,7 +167,7 @@ def played(folder: Path, family: str, hand: Hand) -> tuple[np.ndarray, np.ndarra
 @pytest.mark.parametrize("family", HANDS)
 def test_what_a_hand_does_is_judged_and_generated_success(family: str, tmp_path: Path) -> None:
     judged, generated = played(tmp_path, family, HANDS[family])
-    assert judged.mean() >= 0.4 and generated.mean() >= 0.4, (judged, generated)
+    assert judged.sum() >= 3 and generated.sum() >= 3, (judged, generated)
     assert (judged == generated).mean() >= 0.7, (judged, generated)
 
 
