@@ -27,15 +27,15 @@ from tests.workflow import Project, demo_rows
 from video2policy.provenance import SUFFIX, read_record, sha256
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-TIMED = ("log.csv", "policy/seeds", "report.html")
-"""Ends of artifacts' names that hold times, and so differ between any two runs."""
+TIMED = re.compile(r"log\.csv$|policy/seeds$|report\.html$|^results/report/")
+"""Names of artifacts that hold times, and so differ between any two runs."""
 WORKFLOW, JOB = "workflow", "job"
 
 
 def fingerprint(project: Project) -> dict[str, str]:
     """Hash of every artifact that a job recorded and that holds no times, as it is now."""
     records = [read_record(path) for path in (project.folder / "results").rglob(f"*{SUFFIX}")]
-    names = {name for record in records if record for name in record["outputs"] if not name.endswith(TIMED)}
+    names = {name for record in records if record for name in record["outputs"] if not TIMED.search(name)}
     return {name: sha256(project.folder / name) for name in sorted(names)}
 
 
