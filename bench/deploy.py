@@ -141,10 +141,12 @@ async def answers(policy: bc.ImagePolicy, limits: Limits, questions: int) -> tup
     task = asyncio.create_task(server.run("127.0.0.1", 0, port.set_result))
     total, bare = [], []
     async with Client(f"ws://127.0.0.1:{await port}", policy.config.image_size) as client:
+        stopped = True
         for question in range(questions):
-            reply = await client.ask(reset=question == 0 or reply["stopped"])  # noqa: F821
+            reply = await client.ask(reset=stopped)
+            stopped = reply["stopped"]
             await asyncio.sleep(limits.period)
-            if not reply["stopped"] and question > 5:
+            if not stopped and question > 5:
                 total.append(reply["server_timing"]["total_ms"])
                 bare.append(reply["server_timing"]["infer_ms"])
     task.cancel()

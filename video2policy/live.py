@@ -141,12 +141,20 @@ class Watch(logging.Handler):
         cell.running += 1
         cell.failed = max(0, cell.failed - 1)  # one that failed before and is tried again
 
-    def _finish(self, jobid: int) -> None:
+    def _ended(self, jobid: int) -> tuple[Job, Cell] | None:
+        """A job that runs no longer and its cell; None for one that was not seen to begin."""
         job = self.running.pop(jobid, None)
         if job is None:
-            return
+            return None
         cell = self.board.cell(job.rule, job.video)
         cell.running -= 1
+        return job, cell
+
+    def _finish(self, jobid: int) -> None:
+        ended = self._ended(jobid)
+        if ended is None:
+            return
+        job, cell = ended
         cell.done += 1
         self.finished += 1
         reason = refusal(job)
@@ -156,11 +164,10 @@ class Watch(logging.Handler):
         self._say(f"{self.finished} of {self.planned} jobs ({share}%) done: {job.name}")
 
     def _fail(self, jobid: int) -> None:
-        job = self.running.pop(jobid, None)
-        if job is None:
+        ended = self._ended(jobid)
+        if ended is None:
             return
-        cell = self.board.cell(job.rule, job.video)
-        cell.running -= 1
+        job, cell = ended
         cell.failed += 1
         self._say(f"failed: {job.name}" + (f" (log: {job.log[0]})" if job.log else ""))
 
