@@ -182,6 +182,14 @@ def test_modules_take_these_options(line: str, command: Command) -> None:
         assert not missing, f"{module} knows no {missing}"
 
 
+SUITE_ROWS = (
+    "lift_0000\tcup.mp4\tlifting cup up\tcup",
+    "uncover_0000\tcup.mp4\tuncovering bowl\tbowl",
+    "throw_into_0000\tcup.mp4\tthrowing ball into box\tball;box",
+)
+"""Some of the clips that `bench.suite` renders, named as it names them."""
+
+
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The project as a reader of the pages has it: with the sheets and clips that they speak of."""
@@ -191,6 +199,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Project:
         (project.folder / folder).mkdir()
         (project.folder / folder / "cup.mp4").write_bytes(b"clip")
         (project.folder / folder / "videos.tsv").write_text(clip)
+    suite = [clip.splitlines()[0], *SUITE_ROWS]
+    (project.folder / "out" / "videos.tsv").write_text("\n".join(suite) + "\n")
     (project.folder / "my" / "clips.tsv").write_text(clip)
     push = {
         "label": "pushing cup from left to right",
