@@ -184,7 +184,7 @@ def test_modules_take_these_options(line: str, command: Command) -> None:
 
 SUITE_ROWS = (
     "lift_0000\tcup.mp4\tlifting cup up\tcup",
-    "uncover_0000\tcup.mp4\tuncovering bowl\tbowl",
+    "uncover_0000\tcup.mp4\tuncovering bowl\tbowl;box",
     "throw_into_0000\tcup.mp4\tthrowing ball into box\tball;box",
 )
 """Some of the clips that `bench.suite` renders, named as it names them."""
