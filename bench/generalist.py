@@ -2,9 +2,9 @@
 
     python -m bench.generalist OUT --training 100 --unseen 5
 
-Training clips come from the suite's seeds below 1000. Unseen instances (another shape, texture and size of a
+Training clips come from the suite's seeds below 1000; unseen instances (another shape, texture and size of a
 kind of object that a training clip shows) and unseen categories (kinds that none shows; some are kept for
-that) come from the held-out seeds. Perception refuses some clips: render more than shall be learnt from. What is
+that) from the held-out seeds. Perception refuses some clips: render more than shall be learnt from. What is
 complete in OUT is kept.
 """
 

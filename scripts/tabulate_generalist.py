@@ -9,8 +9,8 @@ from video2policy.policy import unseen
 
 TITLE = "Success on unseen clips"
 NOTES = (
-    "Judged episodes with 95% intervals clustered by clip. The paper's three after 100 training clips, pooled over",
-    "ten unseen clips. CoP acts on the true state, the others on images.",
+    "Judged episodes with 95% intervals clustered by clip. The paper: 100 training clips, ten unseen ones.",
+    "CoP acts on the true state, the others on images.",
 )
 
 
@@ -23,7 +23,7 @@ def main(
     figure: Output,
     splits: dict[str, str],
 ) -> None:
-    """`clones` and `by_code` are of `judge_clones`, `programs` eval.json of each clip; `splits`: clip -> split."""
+    """`clones`, `by_code`: of `judge_clones`. `programs`: eval.json of each clip. `splits`: clip -> split."""
     ours, theirs = (json.loads(path.read_text()) for path in (clones, by_code))
     evals = [json.loads(path.read_text()) for path in programs]
     v2p = unseen.Series.of_clones(BC_V2P, ours, GENERALIST[BC_V2P])

@@ -1,4 +1,4 @@
-"""Table 2: image policies in simulation and on a simulated stand-in for the real robot, the paper's beside ours."""
+"""Table 2: image policies in simulation and on a stand-in for the real robot, the paper's beside ours."""
 
 import json
 from itertools import combinations
@@ -11,9 +11,9 @@ from video2policy.policy import unseen
 
 TITLE = "From simulation to a stand-in for the real robot"
 NOTES = (
-    'No hardware: "real" is another simulation, with the physics, delays, light, textures, camera noise and mask',
-    "errors of `simulation.randomise: real`, and the policy server's checks and limits between policy and arm. The",
-    "paper: ten novel objects in simulation; mouse .50, cup .40, bread .50 on a Franka.",
+    'No hardware: "real" is another simulation (`simulation.randomise: real`: physics, delays, light, noise,',
+    "errors of masks) behind the policy server's checks and limits. The paper: ten novel objects in simulation;",
+    "mouse .50, cup .40, bread .50 on a Franka.",
 )
 AS_THE_PAPER = "mask_varied"
 

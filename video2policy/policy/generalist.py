@@ -26,10 +26,8 @@ SEED = 9_000_000
 
 
 def demonstrations_of(config: bc.Config, episodes: int) -> Wish:
-    """What to collect for a policy: with masks, so that policies of either input learn from the same episodes."""
-    return Wish(
-        episodes, config.image_size, config.cameras, config.action_noise, config.after, masks=True
-    )
+    """What to collect for a policy: with masks, so that either input learns from the same episodes."""
+    return Wish(episodes, config.image_size, config.cameras, config.action_noise, config.after, masks=True)
 
 
 def load_demonstrations(folders: Sequence[Path], config: bc.Config) -> bc.Demonstrations:
@@ -68,15 +66,11 @@ def successes(clip: Rollouts, path: Path, episodes: int, **more: Any) -> int:
     if family not in policy.behaviours:
         return 0
     size = policy.config.image_size
-    recording = clip.run(
-        path, episodes, SEED, worker=IMAGE_WORKER, behaviour=family, image_size=size, **more
-    )
+    recording = clip.run(path, episodes, SEED, worker=IMAGE_WORKER, behaviour=family, image_size=size, **more)
     return int(clip.judge(recording).success.sum())
 
 
-def clone(
-    folders: Sequence[Path], config: bc.Config, seeds: int, root: Path
-) -> dict[str, Any]:
+def clone(folders: Sequence[Path], config: bc.Config, seeds: int, root: Path) -> dict[str, Any]:
     """Clone one policy for each training seed into `root`; what they learnt from and their losses."""
     data = load_demonstrations(folders, config)
     losses = []
@@ -89,9 +83,13 @@ def clone(
 
 
 def judge_clones(
-    clips: Sequence[Rollouts], policies: Sequence[Path], episodes: int, splits: Mapping[str, str], served: bool
+    clips: Sequence[Rollouts],
+    policies: Sequence[Path],
+    episodes: int,
+    splits: Mapping[str, str],
+    served: bool,
 ) -> dict[str, Any]:
-    """Success of each training seed's policy in every clip's scene (paper, section 4.2: 3 seeds x 10 episodes).
+    """Success of each training seed's policy in every clip's scene (section 4.2: 3 seeds x 10 episodes).
 
     `splits`: video -> split. `served`: through the policy server's checks and limits.
     """

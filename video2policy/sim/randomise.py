@@ -62,7 +62,7 @@ class Randomisation:
     texture: bool = False
     """One of six textures on the table, or none."""
     gain: Range = (1.0, 1.0)
-    """Factor on the stiffness and damping of the arm's servos: below 1 it lags, and sags under a load."""
+    """Factor on the stiffness of the arm's servos, not their damping: below 1 it lags and sags."""
     tint: float = 0.0
     """Part by which a picture's channels are brighter or darker, each for itself: another white balance.
     This and what follows change what a policy sees, not what is drawn for people or datasets (`sim.lens`)."""

@@ -145,10 +145,10 @@ class Variation:
             self._soften(ids, draws["gain"])
 
     def _soften(self, ids: NDArray[np.int32], gain: Array) -> None:
-        """The arm's servos at a factor of their stiffness and damping; the fingers' stay."""
-        at = np.ix_(ids, np.arange(self._arm))
-        for name in ("actuator_gainprm", "actuator_biasprm"):
-            self._batch.expand(name)[at] = getattr(self._model, name)[: self._arm] * gain[:, None, None]
+        """The arm's servos at a factor of their stiffness; their damping, and the fingers, stay."""
+        for name, column in (("actuator_gainprm", 0), ("actuator_biasprm", 1)):
+            stiff = getattr(self._model, name)[: self._arm, column]
+            self._batch.expand(name)[ids, : self._arm, column] = stiff * gain[:, None]
 
     def _weigh(self, ids: NDArray[np.int32], size: Array, density: Array) -> None:
         """Mass and inertia, and what MuJoCo derives from them for a free body: all are proportional."""
