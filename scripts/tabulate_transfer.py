@@ -12,8 +12,8 @@ from video2policy.policy import unseen
 TITLE = "From simulation to a stand-in for the real robot"
 NOTES = (
     'No hardware: "real" is another simulation (`simulation.randomise: real`: physics, delays, light, noise,',
-    "errors of masks) behind the policy server's checks and limits. The paper: ten novel objects in simulation;",
-    "mouse .50, cup .40, bread .50 on a Franka.",
+    "errors of masks) behind the policy server's checks and limits. The paper: ten novel objects in",
+    "simulation; mouse .50, cup .40, bread .50 on a Franka.",
 )
 AS_THE_PAPER = "mask_varied"
 
