@@ -16,6 +16,7 @@ from video2policy.dataset.lerobot import Reader
 from video2policy.evaluate.evaluation import Rollouts
 from video2policy.evaluate.statistics import success_rate
 from video2policy.policy import bc
+from video2policy.policy.cloning import train
 from video2policy.scene import Scene
 
 log = logging.getLogger("video2policy")
@@ -75,7 +76,7 @@ def clone(folders: Sequence[Path], config: bc.Config, seeds: int, root: Path) ->
     data = load_demonstrations(folders, config)
     losses = []
     for seed in range(seeds):
-        policy, course = bc.train(data, replace(config, seed=config.seed + seed))
+        policy, course = train(data, replace(config, seed=config.seed + seed))
         policy.save(root / f"seed_{seed}.safetensors")
         losses.append(course[-1])
         log.info("cloning %d of %d: loss %.4f from %d frames", seed + 1, seeds, losses[-1], len(data))
