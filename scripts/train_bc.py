@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from scripts.stage import Input, Output, stage
 from video2policy.policy import bc
 from video2policy.policy.cloning import train
-from video2policy.policy.generalist import load_demonstrations
+from video2policy.policy.demonstrations import load_demonstrations
 
 log = logging.getLogger("video2policy")
 

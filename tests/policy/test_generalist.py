@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -12,8 +13,10 @@ from scripts import clone, collect, evaluate_bc, judge_clones, train_bc
 from scripts.stage import Failed
 from tests.evaluate.pushing import pushing
 from video2policy.policy import bc
-from video2policy.policy.generalist import IMAGE_WORKER, load_demonstrations
+from video2policy.policy.demonstrations import load_demonstrations
 from video2policy.policy.safety import Limits
+from video2policy.policy.session import TOOL
+from video2policy.policy.worker import Served
 from video2policy.sim.robot import POSITION_STEP
 
 TINY = bc.Config(
@@ -102,22 +105,18 @@ def test_clones_of_several_seeds_are_judged_on_a_stand_in_through_the_servers_li
         judge_clones.main(policies, [], [], tmp_path / "none.json", **judge)
 
 
-def test_the_servers_limits_hold_back_a_policy_that_jerks(tmp_path, tiny):
-    """The same episodes, with and without the server's session between policy and arm."""
-    rollouts, _ = pushing(tmp_path, horizon=20)
-    torch.manual_seed(0)
-    policy = bc.ImagePolicy(TINY, ["push_right"], 14)
-    with torch.no_grad():
-        policy.head[-1].weight.mul_(100)
-    policy.save(tmp_path / "wild.safetensors")
-    more = {"worker": IMAGE_WORKER, "behaviour": "push_right", "image_size": 32}
-    free, served = (
-        rollouts.run(tmp_path / "wild.safetensors", 2, 5, **more, served=flag) for flag in (False, True)
-    )
-    speeds = [np.diff(one.actions[:, :, :3], axis=0) for one in (free, served)]
-    assert np.abs(speeds[0]).max() > 1.5, "it goes to and fro"
-    most = Limits().acceleration * Limits().period ** 2 / POSITION_STEP
-    assert np.abs(speeds[1]).max() <= most + 1e-5
+def test_the_servers_limits_stand_between_the_policy_and_the_arm(monkeypatch):
+    """A policy that jerks to and fro is slowed to the acceleration that the limits allow."""
+    policy, period = bc.ImagePolicy(TINY, ["push_right"], 14), Limits().period
+    served, jerks = Served(policy, "push_right", 1, period), itertools.cycle((1.0, -1.0))
+    monkeypatch.setattr(bc.Agent, "act", lambda *_: torch.full((1, 7), next(jerks)))
+    state = torch.zeros(1, 14)
+    state[0, TOOL] = torch.tensor([0.0, 0.0, 0.2])
+    images = {"side": np.zeros((1, 32, 32, 3), np.uint8)}
+    actions = torch.cat([served.act(images, state) for _ in range(20)])
+    assert served.sessions[0].stopped is None and actions.abs().max() > 0
+    most = Limits().acceleration * period**2 / POSITION_STEP
+    assert actions[:, :3].diff(dim=0).abs().max() <= most + 1e-5 < 2
 
 
 def test_clips_without_any_success_are_left_out(tmp_path):
