@@ -211,8 +211,8 @@ class CameraMotion:
 
     Each feature is searched for with its patch of the first frame, so errors do not add up and features come
     back after a hand has covered them. A moving hand or object takes features along: while a third of them
-    stands still the camera does. Where fewer do, the picture's cells vote, each once, whatever it shows; only if
-    they moved too a similarity transform is fitted with RANSAC.
+    stands still the camera does. Where fewer do, the picture's cells vote, each once, whatever it shows; only
+    if they moved too a similarity transform is fitted with RANSAC.
     """
 
     STILL = 0.006
