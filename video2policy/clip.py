@@ -302,8 +302,7 @@ class CameraMotion:
 
         The prints on what a hand moves give most features where the table is plain, but cover few cells.
         """
-        before, after = detail(self.first), detail(grey)
-        after = cv2.copyMakeBorder(after, *[self.REACH] * 4, cv2.BORDER_CONSTANT, value=0)
+        before, after = detail(self.first), np.pad(detail(grey), self.REACH)
         window = np.hypot(*np.mgrid[-self.REACH : self.REACH + 1, -self.REACH : self.REACH + 1])
         votes = 0
         for rows in np.array_split(np.arange(before.shape[0]), self.CELLS[0]):
