@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from video2policy.author.programs import NoProgram
+from video2policy.files import written
 from video2policy.guard import leavings
 
 log = logging.getLogger("video2policy")
@@ -94,8 +95,6 @@ def _row(row: Any) -> list[Any]:
 
 def _put(folder: Path, name: str, text: str) -> None:
     """Write a file into a worker's folder, following no link that it may have laid there."""
-    partial = folder / f".{name}.part"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    with os.fdopen(os.open(partial, flags, 0o644), "w") as file:
+    with written(folder / name) as part, os.fdopen(os.open(part, flags, 0o644), "w") as file:
         file.write(text)
-    partial.replace(folder / name)
