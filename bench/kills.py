@@ -86,9 +86,11 @@ def spent(workflow: int) -> float:
 
 def work_on(process: subprocess.Popen[bytes], seconds: float) -> bool:
     """Wait until the run used so many processor seconds more; False where it ended before."""
-    enough = spent(process.pid) + seconds
+    enough = None
     while process.poll() is None:
-        if spent(process.pid) >= enough:
+        so_far = spent(process.pid)
+        enough = so_far + seconds if enough is None else enough
+        if so_far >= enough:
             return True
         time.sleep(0.2)
     return False
