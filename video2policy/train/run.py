@@ -100,7 +100,7 @@ class Job:
 
 
 def with_patience(training: Mapping[str, Any], config: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The `training` block with its `timeout`: it decides no result, so that a rule's job finds it in `config`."""
+    """The `training` block with its `timeout`, which decides no result: a rule's job finds it in `config`."""
     return {**training, "timeout": config["training"]["timeout"]} if config else dict(training)
 
 
