@@ -1,4 +1,4 @@
-"""The SLURM profile on a real node: a clip's perception; jobs short of memory or time, and a cancelled one."""
+"""The SLURM profile on a real node: a clip's perception, jobs short of memory or time, a cancelled one."""
 
 from __future__ import annotations
 
