@@ -143,7 +143,7 @@ def test_an_environment_that_cannot_be_built(fresh: Project, tmp_path: Path) -> 
 
 @contextmanager
 def jumping(clock: Path) -> Iterator[None]:
-    """Write another offset, a year back or ahead, into a file that libfaketime reads, several times a second."""
+    """Write another offset, a year back or ahead, into the file that libfaketime reads, thrice a second."""
     over = threading.Event()
 
     def jump() -> None:
@@ -162,7 +162,7 @@ def jumping(clock: Path) -> Iterator[None]:
 
 @pytest.mark.skipif(not FAKETIME, reason="no libfaketime here: apt-get install libfaketime")
 def test_a_clock_that_jumps_while_jobs_run(fresh: Project, smoke: Project, tmp_path: Path) -> None:
-    """The jobs' clock, that is: under libfaketime snakemake itself hangs, as its event loop waits for ever."""
+    """The jobs' clock: under libfaketime snakemake itself hangs, before any job."""
     clock = tmp_path / "clock"
     preload = f"LD_PRELOAD={FAKETIME[0]} FAKETIME_TIMESTAMP_FILE={clock} FAKETIME_NO_CACHE=1"
     with (fresh.folder / "Snakefile").open("a") as snakefile:
