@@ -122,6 +122,7 @@ def run_with_kills(
             while kills.total() < limit and work_on(process, draw.expovariate(1 / pause)):
                 kind, number = kill_one(process.pid, draw)
                 kills[kind, number] += 1
+                print(f"{kills.total()}: {number} to {kind}", file=sys.stderr, flush=True)
                 killed += 1
                 if kind == WORKFLOW:
                     process.wait()
@@ -131,7 +132,8 @@ def run_with_kills(
         if not killed:
             raise RuntimeError(f"failed without having been killed: {log.read_text()[-3000:]}")
         time.sleep(2)  # jobs notice within half a second that their workflow is gone
-        project.run("--unlock")
+        if any((project.folder / ".snakemake" / "locks").glob("*")):
+            project.run("--unlock")
 
 
 def main() -> None:
