@@ -19,12 +19,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from video2policy.mask import main_components
 from video2policy.perceive.first_mask import first_mask
 from video2policy.perceive.footage import Footage
-from video2policy.perceive.morphology import enlarge
+from video2policy.perceive.morphology import enlarge, fill_holes
+from video2policy.perceive.outline import Neighbour, outline
 from video2policy.perceive.palette import Palette, bins
 from video2policy.perceive.prompt import Prompt
-from video2policy.perceive.propagate import mend, propagate
+from video2policy.perceive.propagate import Followed, mend, propagate
 from video2policy.perceive.scenery import Scenery
 from video2policy.perceive.verdict import Rejected, Verdict
 
@@ -76,10 +78,24 @@ def segment(images: Sequence[Image], prompts: Sequence[Prompt], name: str) -> Se
     scene.refine(rough.masks, rough.score)
     found = propagate(scene)
     mend(scene, found)
+    sharpen(scene, found)
     order = range(len(images))
     full = np.stack([enlarge(found.masks[i], (width, height)) for i in order])
     score = np.array([found.score[i] for i in order], np.float32)
     return Segmentation(full, score, np.array([i in found.missing for i in order]))
+
+
+def sharpen(scene: Scenery, found: Followed) -> None:
+    """The masks with the outlines that the network gives them."""
+    masks = dict(found.masks)
+    for frame, mask in masks.items():
+        if mask.any():
+            near = [Neighbour(i, masks[i]) if i in masks else None for i in (frame - 1, frame + 1)]
+            roi, odds = outline(scene, frame, mask, near)
+            better = np.zeros_like(mask)
+            better[roi] = fill_holes(main_components(odds > 0))
+            if better.any():
+                found.masks[frame] = better
 
 
 def joined(results: Sequence[Segmentation], frames: Sequence[int]) -> Segmentation:
