@@ -52,9 +52,14 @@ class Neighbour(NamedTuple):
     mask: Mask
 
 
+def reach(mask: Mask, unit: float) -> float:
+    """How far from a mask's edge pixels are judged anew, in pixels."""
+    return 12 * unit + 0.15 * float(np.sqrt(area(mask)))
+
+
 def around(mask: Mask, unit: float) -> tuple[slice, slice]:
     """The region of a mask's frame that may become its object."""
-    return region(mask, 12 * unit + 0.35 * float(np.sqrt(area(mask))))
+    return region(mask, reach(mask, unit))
 
 
 def channels(
@@ -159,20 +164,26 @@ def network() -> list[Layer]:
         return [Layer(*(data[f"{part}{i}"].astype(np.float32) for part in ("w", "b"))) for i in range(count)]
 
 
-def log_odds(layers: Sequence[Layer], planes: Field) -> Field:
-    """Log odds (h, w) that the pixels of `channels` (h, w, c) are the object's."""
+def log_odds(layers: Sequence[Layer], planes: Field, where: Mask | None = None) -> Field:
+    """Log odds (h, w) that the pixels of `channels` (h, w, c) are the object's; 0 but ``where`` (h, w)."""
     inputs = averaged(planes)
-    values = inputs.reshape(-1, inputs.shape[-1])
+    chosen = np.ones(planes.shape[:2], bool) if where is None else where
+    values = inputs[chosen]
     for weight, bias in layers[:-1]:
         values = np.maximum(values @ weight + bias, 0)
     weight, bias = layers[-1]
-    return np.asarray((values @ weight + bias).reshape(planes.shape[:2]), np.float32)
+    result = np.zeros(chosen.shape, np.float32)
+    result[chosen] = (values @ weight + bias)[:, 0]
+    return result
 
 
 def outline(
     scene: Scenery, frame: int, mask: Mask, near: Sequence[Neighbour | None]
 ) -> tuple[tuple[slice, slice], Field]:
     """A region around the mask, and the log odds (h, w) that its pixels are the object's."""
-    roi = around(mask, scene.footage.unit)
-    held = HELD * np.clip(signed_distance(mask[roi]) / DEPTH, -3, 3)
-    return roi, log_odds(network(), channels(scene, frame, mask, roi, near)) + held
+    unit = scene.footage.unit
+    roi = around(mask, unit)
+    distance = signed_distance(mask[roi])
+    planes = channels(scene, frame, mask, roi, near)
+    odds = log_odds(network(), planes, np.abs(distance) < reach(mask, unit))
+    return roi, np.asarray(odds + HELD * np.clip(distance / DEPTH, -3, 3), np.float32)
