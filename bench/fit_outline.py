@@ -5,7 +5,7 @@ that were made worse, as passes over a clip leave them, and, of the seeds that `
 that the passes make from true boxes, which takes longer. These examples are kept in EXAMPLES, so that a
 stopped run goes on where it stopped. Clips of the seeds that `--unseen` names are not fitted on; how much
 better the masks that the passes made become there is printed (or, without any, the others). The weights
-are written to `video2policy/perceive/outline.npz`.
+are written to `video2policy/perceive/outline.npz`, which the workflow reads.
 """
 
 import argparse
@@ -190,6 +190,7 @@ def main() -> None:
     parser.add_argument("--unseen", nargs="+", type=int, default=[], help="seeds that are not fitted on")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--to", type=Path, default=outline.WEIGHTS, help="file of the weights")
     arguments = parser.parse_args()
     arguments.examples.mkdir(parents=True, exist_ok=True)
     rows = [row for suite in arguments.suites for row in sorted((suite / "rows").glob("*.json"))]
@@ -210,7 +211,7 @@ def main() -> None:
             if seed(row) in arguments.unseen and (made or seed(row) not in arguments.passes)
         ]
     )
-    fit(fitted, unseen, arguments.epochs, outline.WEIGHTS)
+    fit(fitted, unseen, arguments.epochs, arguments.to)
 
 
 def fit(fitted: list[Example], unseen: list[Example], epochs: int, path: Path) -> None:

@@ -7,7 +7,7 @@ plate, shadows allowed. A first pass runs from the prompt to both ends of the cl
 plate (what is seen where neither object nor hand is) and better colour models follow, and a second pass
 with them gives the result. When the object is lost, or its mask is likelier a hand or a shadow, it is looked
 for by colour among what moves; frames that are doubted in the end are passed over once more, backwards from
-where it is seen well again.
+where it is seen well again. In the end `outline` corrects every mask's edge.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MOST_OF_FRAME, LEAST_SEEN = 0.6, 0.3
 LEAST_TRUST, LEAST_AT_ENDS = 0.7, 0.2
 """Mean scores, on all frames on which the object is not hidden and on the first or last tenth of them, below
 which masks are refused: measured in docs/perception.md."""
-METHOD = "GrabCut, then flow, colour and background plate"
+METHOD = "GrabCut, then flow, colour and background plate; outlines by a small network"
 BETTER = "SAM 2 needs weights from a model hub"
 
 
