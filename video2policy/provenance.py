@@ -67,6 +67,7 @@ def altered(paths: Iterable[Path]) -> list[str]:
     return found
 
 
+@functools.cache
 def code_digest(*scripts: str) -> str:
     """Hash over scripts, every module of the project that they import, and the data files these name.
 
