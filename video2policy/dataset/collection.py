@@ -26,6 +26,7 @@ from video2policy.dataset import card, checksums
 from video2policy.dataset.lerobot import DEPTH_MAX, DEPTH_SUFFIX, MASK_SUFFIX, Writer, merge, picture_of
 from video2policy.evaluate.evaluation import Rollouts, views
 from video2policy.evaluate.recording import Recording
+from video2policy.files import written
 from video2policy.scene import Scene
 from video2policy.sim.base import Kind
 from video2policy.sim.mujoco import MujocoSim
@@ -227,31 +228,28 @@ class _Shards:
         return (self.folder / f"{first:06d}").is_dir()
 
     def all(self) -> list[Path]:
-        return sorted(path for path in self.folder.glob("*") if path.is_dir() and not path.suffix)
+        return sorted(path for path in self.folder.glob("*") if path.is_dir() and path.name.isdigit())
 
     @contextmanager
     def writer(
         self, first: int, rollouts: Rollouts, wish: Wish, scene: Scene, sim: MujocoSim
     ) -> Iterator[Writer]:
         """A writer whose dataset gets its name only when it is whole."""
-        part = self.folder / f"{first:06d}.part"
-        if part.exists():
-            shutil.rmtree(part)
         shape = (wish.image, wish.image)
         kept = {"": True, MASK_SUFFIX: wish.masks, DEPTH_SUFFIX: wish.depth}
         names = [camera + suffix for camera in wish.cameras for suffix, wanted in kept.items() if wanted]
-        writer = Writer(
-            part,
-            round(1 / sim.control_step),
-            rollouts.robot,
-            dict.fromkeys(names, shape),
-            state_names(),
-            ACTION_NAMES,
-            environment_names(list(scene.names)),
-        )
-        yield writer
-        writer.close()
-        part.rename(part.with_suffix(""))
+        with written(self.folder / f"{first:06d}") as part:
+            writer = Writer(
+                part,
+                round(1 / sim.control_step),
+                rollouts.robot,
+                dict.fromkeys(names, shape),
+                state_names(),
+                ACTION_NAMES,
+                environment_names(list(scene.names)),
+            )
+            yield writer
+            writer.close()
 
     def remove(self) -> None:
         shutil.rmtree(self.folder)

@@ -17,6 +17,7 @@ from typing import Any
 
 from video2policy.author import grammar
 from video2policy.author.programs import NoProgram, write_program
+from video2policy.files import written
 from video2policy.guard import leavings
 from video2policy.scene import Scene
 
@@ -111,8 +112,6 @@ def _row(row: Any) -> list[Any]:
 
 def _put(folder: Path, name: str, text: str) -> None:
     """Write a file into a worker's folder, following no link that it may have laid there."""
-    partial = folder / f".{name}.part"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    with os.fdopen(os.open(partial, flags, 0o644), "w") as file:
+    with written(folder / name) as part, os.fdopen(os.open(part, flags, 0o644), "w") as file:
         file.write(text)
-    partial.replace(folder / name)
