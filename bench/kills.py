@@ -4,6 +4,9 @@ Runs the first of the demo's clips undisturbed, then again while a random proces
 SIGINT: the workflow itself, one of its jobs, or a worker that runs generated code. After each kill the same
 command is given again; a run that finished is compared with the undisturbed one, and a new one begun until
 there were enough kills. Prints who was killed by what. Ends with status 1 where an artifact differs.
+
+The time between two kills is drawn in processor seconds of the run, so that on a machine with other work it
+comes as far between them as on an idle one.
 """
 
 from __future__ import annotations
@@ -71,6 +74,28 @@ def kill_one(workflow: int, draw: random.Random) -> tuple[str, str]:
     return kind, number.name
 
 
+def spent(workflow: int) -> float:
+    """Processor seconds of the workflow and of all that it started, those that ended included."""
+    top, seconds = psutil.Process(workflow), 0.0
+    for process in [top, *top.children(recursive=True)]:
+        with contextlib.suppress(psutil.Error):
+            times = process.cpu_times()
+            seconds += times.user + times.system + times.children_user + times.children_system
+    return seconds
+
+
+def work_on(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Wait until the run used so many processor seconds more; False where it ended before."""
+    enough = None
+    while process.poll() is None:
+        so_far = spent(process.pid)
+        enough = so_far + seconds if enough is None else enough
+        if so_far >= enough:
+            return True
+        time.sleep(0.2)
+    return False
+
+
 def hear_interrupts() -> None:
     """Undo what a shell does to the processes that it starts in the background: it has them ignore SIGINT."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -79,7 +104,7 @@ def hear_interrupts() -> None:
 def run_with_kills(
     project: Project, draw: random.Random, pause: float, limit: int
 ) -> Counter[tuple[str, str]]:
-    """Run to the end through at most `limit` kills, on average `pause` seconds apart."""
+    """Run to the end through at most `limit` kills, on average `pause` processor seconds apart."""
     kills: Counter[tuple[str, str]] = Counter()
     log = project.folder / "killed.log"
     while True:
@@ -94,28 +119,28 @@ def run_with_kills(
                 preexec_fn=hear_interrupts,
             )
             killed = 0
-            while process.poll() is None:
-                try:
-                    process.wait(draw.expovariate(1 / pause) if kills.total() < limit else None)
-                except subprocess.TimeoutExpired:
-                    kind, number = kill_one(process.pid, draw)
-                    kills[kind, number] += 1
-                    killed += 1
-                    if kind == WORKFLOW:
-                        process.wait()
+            while kills.total() < limit and work_on(process, draw.expovariate(1 / pause)):
+                kind, number = kill_one(process.pid, draw)
+                kills[kind, number] += 1
+                print(f"{kills.total()}: {number} to {kind}", file=sys.stderr, flush=True)
+                killed += 1
+                if kind == WORKFLOW:
+                    process.wait()
+            process.wait()
         if process.returncode == 0:
             return kills
         if not killed:
             raise RuntimeError(f"failed without having been killed: {log.read_text()[-3000:]}")
         time.sleep(2)  # jobs notice within half a second that their workflow is gone
-        project.run("--unlock")
+        if any((project.folder / ".snakemake" / "locks").glob("*")):
+            project.run("--unlock")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--pause", type=float, default=15.0, help="mean seconds between two kills")
+    parser.add_argument("--pause", type=float, default=10.0, help="mean processor seconds between two kills")
     parser.add_argument("--reference", type=Path, help="folder of an undisturbed run, instead of making one")
     arguments = parser.parse_args()
     draw, total, different = random.Random(arguments.seed), Counter[tuple[str, str]](), 0

@@ -15,11 +15,12 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from video2policy.families import find_template
+from video2policy.files import written
 
 EXTRAS = ("sizes", "boxes", "camera")
 HELD_OUT = 1000
@@ -38,14 +39,15 @@ def make(out: Path, family: str, seed: int, size: tuple[int, int], fps: int) -> 
         return None
     take = suite.draw(family, seed, size, fps)
     clip, truth = out / "clips" / f"{video}{take.suffix}", out / "truth" / f"{video}.npz"
-    partial = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in (clip, truth, row_path)}
-    for path in partial:
+    for path in (row_path, clip, truth):
         path.parent.mkdir(parents=True, exist_ok=True)
-    suite.render(take, partial[clip], partial[truth])
-    row = describe(take, partial[truth])
-    partial[row_path].write_text(json.dumps(row, indent=1))
-    for path, temporary in partial.items():  # the row last: it says that the others are complete
-        temporary.replace(path)
+    with (  # the row gets its name last: it says that the others are complete
+        written(row_path, shared=True) as row_part,
+        written(clip, shared=True) as clip_part,
+        written(truth, shared=True) as truth_part,
+    ):
+        suite.render(take, clip_part, truth_part)
+        row_part.write_text(json.dumps(describe(take, truth_part), indent=1))
     return video
 
 
@@ -83,10 +85,14 @@ def describe(take: Any, truth_path: Path) -> dict[str, Any]:
     }
 
 
-def write_sheets(out: Path, extras: Sequence[str]) -> tuple[int, int]:
+def write_sheets(
+    out: Path, extras: Sequence[str], splits: Mapping[str, str] | None = None
+) -> tuple[int, int]:
     """Write videos.tsv, and refused.tsv with what this version's author has no tasks for; their numbers of
-    rows."""
+    rows. `splits`: the clips that go in, each with its split; all of them with the suite's own without."""
     rows = [json.loads(path.read_text()) for path in sorted((out / "rows").glob("*.json"))]
+    if splits is not None:
+        rows = [row | {"split": splits[row["video"]]} for row in rows if row["video"] in splits]
     counts = []
     for name, wanted in (("videos.tsv", False), ("refused.tsv", True)):
         chosen = [row for row in rows if _is_refused(row) == wanted]

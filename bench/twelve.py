@@ -30,6 +30,7 @@ from video2policy.evaluate.judges import judge
 from video2policy.evaluate.statistics import success_rate
 from video2policy.evaluate.worker import roll_out
 from video2policy.families import is_taught
+from video2policy.files import written
 from video2policy.guard.load import load_task
 from video2policy.scene import Scene
 from video2policy.sim.environment import Environment
@@ -119,9 +120,8 @@ def measure(run: Run) -> dict[str, Any]:
         "successes": int(verdicts.success.sum()),
         "generated_success": round(float(recording.generated_success().mean()), 4),
     }
-    partial = done.with_suffix(".part")
-    partial.write_text(json.dumps(result))
-    partial.replace(done)
+    with written(done) as part:
+        part.write_text(json.dumps(result))
     return result
 
 

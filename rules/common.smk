@@ -1,4 +1,5 @@
 # Requires: config. Gives: ROWS (the sample sheet), VARIANTS, and the input functions that several files share.
+import functools
 import json
 from types import SimpleNamespace
 
@@ -32,14 +33,20 @@ try:
 except SheetError as error:
     sys.exit(str(error))
 
+
+@functools.cache
+def settings(variant):
+    """The config as a variant sees it: the same object for all its jobs, of which there may be thousands."""
+    return merged_config(config, variant)
+
+
 VARIANTS = list(config["variants"])
 COMPARED = [*config["comparisons"], *VARIANTS, paper.V2P]
 SANDBOX = config["sandbox"] or "off"  # YAML reads a bare off as false
 
 try:
     STAGES = {
-        variant: curriculum_stages(merged_config(config, variant)["author"])
-        for variant in COMPARED
+        variant: curriculum_stages(settings(variant)["author"]) for variant in COMPARED
     }
 except ValueError as error:
     sys.exit(str(error))
@@ -59,10 +66,14 @@ except Unavailable as error:
 models.stay_offline(config["perception"])
 
 BY_CODE = [
-    variant
-    for variant in COMPARED
-    if merged_config(config, variant)["author"]["writes"] == "policy"
+    variant for variant in COMPARED if settings(variant)["author"]["writes"] == "policy"
 ]
+
+TRANSFERRED = ["rgb", "mask", "rgb_varied", "mask_varied"]
+SPLITS = {row.video: row.split or "train" for row in ROWS.values()}
+CLONE_JUDGING = code_digest(
+    "scripts/judge_clones.py", engines.module(engines.judging(config["simulation"]))
+)
 
 
 pathvars:
@@ -121,10 +132,19 @@ def setting(block, *names):
     """A param function: a block of the config, or these of its values, as the job's variant sees it."""
 
     def values(wc):
-        whole = merged_config(config, wc.variant)[block]
+        whole = settings(wc.variant)[block]
         return {name: whole[name] for name in names} if names else whole
 
     return values
+
+
+def training(*unread):
+    """A param function: the training block without what the job does not read, and what decides no result."""
+    return lambda wc: {
+        name: value
+        for name, value in setting("training")(wc).items()
+        if name not in (*unread, "timeout")
+    }
 
 
 def engine_environment(wc):
@@ -232,15 +252,48 @@ def finished(pattern):
     ]
 
 
-def learnt(wc):
-    """The demonstrations of the training clips that passed their gates; of the first so many, for a sample."""
+def demonstrated(folder, most=None):
+    """This folder of the training clips that passed their gates, of the first so many where it says `most`."""
     videos = [video for video, row in ROWS.items() if row.split in (None, "train")]
-    folders = [
-        f"results/videos/{video}/{VARIANTS[0]}/demonstrations"
-        for video in videos
+    return [f"results/videos/{video}/{folder}" for video in videos if passed(video)][
+        :most
+    ]
+
+
+def learnt(wc):
+    """The demonstrations of the training clips; of the first so many, for a sample."""
+    most = int(wc.sample) if hasattr(wc, "sample") else None
+    return demonstrated(f"{VARIANTS[0]}/demonstrations", most)
+
+
+def learnt_from_code(wc):
+    """The demonstrations of written programs, in the scenes of as many clips as the image policy learnt from."""
+    return demonstrated(
+        f"{paper.CODE}/demonstrations", max(config["generalist"]["scaling"])
+    )
+
+
+def learnt_for_transfer(wc):
+    """The demonstrations of as many clips, randomised or not."""
+    kind = "_varied" if wc.variant.endswith("_varied") else ""
+    return demonstrated(
+        f"{VARIANTS[0]}/demonstrations{kind}", max(config["generalist"]["scaling"])
+    )
+
+
+def transfer_preset(wc):
+    """A param function: the imitation preset of one of `TRANSFERRED`."""
+    return config["generalist"]["transfer"][wc.variant.removesuffix("_varied")]
+
+
+def tested(pattern):
+    """An input function: this file of every unseen clip that passed its gates; of all clips without a split."""
+    unseen = [video for video, split in SPLITS.items() if split.startswith("unseen")]
+    return lambda wc: [
+        f"results/videos/{video}/{pattern.format(variant=VARIANTS[0])}"
+        for video in unseen or ROWS
         if passed(video)
     ]
-    return folders[: int(wc.sample)] if hasattr(wc, "sample") else folders
 
 
 def exported(wc):
@@ -268,8 +321,8 @@ def author(wc):
 
 def sent_frames(wc):
     """The clip's frames, where they go to a language model."""
-    settings = setting("author")(wc)
-    sent = settings["name"] != "grammar" and settings["send_frames"]
+    told = setting("author")(wc)
+    sent = told["name"] != "grammar" and told["send_frames"]
     return {"frames": f"results/videos/{wc.video}/frames"} if sent else {}
 
 
@@ -312,7 +365,7 @@ def next_members(wc):
 
 def round_training(wc):
     """A param function: how the round trains."""
-    return {**setting("training")(wc), "max_steps": round_of(wc).steps}
+    return {**training("legs")(wc), "max_steps": round_of(wc).steps}
 
 
 def author_setting(name):
@@ -421,21 +474,19 @@ def judged_rounds(variants):
         if passed(video)
         for variant in variants
         if variant not in BY_CODE
-        for k in range(merged_config(config, variant)["reward"]["iterations"])
+        for k in range(settings(variant)["reward"]["iterations"])
     ]
 
 
 def budgets(variants):
     """What each variant may spend: environment steps of its search, and its judged episodes."""
-    return {
-        variant: search_budget(merged_config(config, variant)) for variant in variants
-    }
+    return {variant: search_budget(settings(variant)) for variant in variants}
 
 
 def hallucinated(wc):
     """The pick and every trained candidate of table 8; only where a language model writes."""
-    settings = merged_config(config, paper.HALLUCINATING)["author"]
-    if settings["name"] == "grammar":
+    told = settings(paper.HALLUCINATING)["author"]
+    if told["name"] == "grammar":
         raise WorkflowError(
             "table8 counts programs of a language model that do not run: set author.name to llm or replay"
             " (docs/llm.md); the grammar's always run"
@@ -450,6 +501,6 @@ def hallucinated(wc):
         "searches": [
             f"{folder}/candidate_{sample}/search.json"
             for folder in folders
-            for sample in range(settings["candidates"])
+            for sample in range(told["candidates"])
         ],
     }

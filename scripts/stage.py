@@ -24,7 +24,6 @@ import logging
 import os
 import platform
 import resource
-import shutil
 import sys
 import threading
 import time
@@ -36,6 +35,7 @@ from typing import Any, NewType, TextIO
 
 import psutil
 
+from video2policy.files import part_of, remove, written
 from video2policy.perceive.verdict import Rejected, Unavailable, Verdict
 from video2policy.provenance import altered, notes, sha256
 from video2policy.workflow import merged_config
@@ -158,18 +158,18 @@ class _Outputs:
     def __init__(self, final: Mapping[str, Path | list[Path]]) -> None:
         self.final = final
         self.temporary = {
-            key: [_part(p) for p in value] if isinstance(value, list) else _part(value)
+            key: [part_of(p) for p in value] if isinstance(value, list) else part_of(value)
             for key, value in final.items()
         }
 
     def _pairs(self) -> Iterable[tuple[Path, Path]]:
         for value in self.final.values():
             for path in _aslist(value):
-                yield _part(path), path
+                yield part_of(path), path
 
     def __enter__(self) -> _Outputs:
         for part, final in self._pairs():
-            _remove(part)
+            remove(part)
             final.parent.mkdir(parents=True, exist_ok=True)
             if not final.suffix:
                 part.mkdir()
@@ -190,34 +190,18 @@ class _Outputs:
             missing = [str(final) for part, final in self._pairs() if not part.exists()]
             raise FileNotFoundError(f"the stage ended without writing {', '.join(missing)}")
         for part, final in self._pairs():
-            _remove(final)
+            remove(final)
             part.replace(final)
 
     def __exit__(self, *_: object) -> None:
         for part, _final in self._pairs():
-            _remove(part)
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(f".part-{path.name}")
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+            remove(part)
 
 
 def _write_json(path: Path, record: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = _part(path)
-    try:
+    with written(path) as part:
         part.write_text(json.dumps(record, indent=1, default=str) + "\n")
-        part.replace(path)
-    except OSError:
-        _remove(part)
-        raise
 
 
 def _redirect(log: Path) -> TextIO:

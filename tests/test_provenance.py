@@ -29,6 +29,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def digest() -> str:
+    provenance.code_digest.cache_clear()
     provenance._references.cache_clear()
     provenance._content_hash.cache_clear()
     return provenance.code_digest("scripts/cut.py")

@@ -23,6 +23,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 
 from video2policy.board import PHASES, STAGES, Board, Cell
+from video2policy.files import written
 
 try:
     from rich.console import Console, Group
@@ -209,9 +210,8 @@ class Watch(logging.Handler):
         finally:
             self.release()
         self.page.parent.mkdir(parents=True, exist_ok=True)
-        part = self.page.with_name(f".part-{self.page.name}")
-        part.write_text(html, encoding="utf-8")
-        part.replace(self.page)
+        with written(self.page) as part:
+            part.write_text(html, encoding="utf-8")
 
     def html(self) -> str:
         """The page's text."""

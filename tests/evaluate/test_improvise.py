@@ -13,6 +13,7 @@ from tests.scenes import primitive_scene
 from video2policy.author import grammar
 from video2policy.author.programs import NoProgram
 from video2policy.evaluate.improvise import Improviser
+from video2policy.files import part_of
 from video2policy.guard.leavings import LeavingsError
 from video2policy.scene import Scene
 
@@ -60,10 +61,10 @@ def test_an_answer_follows_no_link_that_a_worker_laid(tmp_path: Path) -> None:
     (workspace / "written_0.json").symlink_to(victim)
     Improviser(lambda *_: "x = 1\n", tmp_path).answer(workspace, "asked 0")
     assert victim.read_text() == "kept"
-    (workspace / ".written_0.json.part").symlink_to(victim)
-    with pytest.raises(FileExistsError):
-        Improviser(lambda *_: "x = 1\n", tmp_path).answer(workspace, "asked 0")
+    part_of(workspace / "written_0.json").symlink_to(victim)
+    Improviser(lambda *_: "x = 1\n", tmp_path).answer(workspace, "asked 0")
     assert victim.read_text() == "kept"
+    assert not (workspace / "written_0.json").is_symlink()
 
 
 @pytest.mark.slow

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from video2policy.author.exchange import digest
+from video2policy.files import written
 
 
 class NoReply(Exception):
@@ -65,6 +65,5 @@ class Cassette:
         """Write the call with its answer, then rename."""
         self.folder.mkdir(parents=True, exist_ok=True)
         record = {"key": key, "sample": sample, "attempt": attempt, "body": body, "answer": asdict(answer)}
-        part = self.folder / f".part-{os.getpid()}-{key}.json"
-        part.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        part.replace(self.folder / f"{key}.json")
+        with written(self.folder / f"{key}.json", shared=True) as part:
+            part.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

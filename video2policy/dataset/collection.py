@@ -14,7 +14,7 @@ import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from video2policy.dataset import card, checksums
 from video2policy.dataset.lerobot import DEPTH_MAX, DEPTH_SUFFIX, MASK_SUFFIX, Writer, merge, picture_of
 from video2policy.evaluate.evaluation import Rollouts, views
 from video2policy.evaluate.recording import Recording
+from video2policy.files import written
 from video2policy.scene import Scene
 from video2policy.sim.base import Kind
 from video2policy.sim.mujoco import MujocoSim
@@ -98,8 +99,10 @@ def object_poses(recording: Recording, episode: int, objects: list[str]) -> npt.
     return np.concatenate(parts, axis=1)
 
 
-def collect(rollouts: Rollouts, policy: Path, wish: Wish, root: Path) -> dict[str, Any]:
+def collect(rollouts: Rollouts, policy: Path, wish: Wish, root: Path, **more: Any) -> dict[str, Any]:
     """Write the dataset into `root` and return what was collected (also meta/collection.json).
+
+    `more` goes to `Rollouts.run`: another worker than that of policies, and what it needs.
 
     Where no episode succeeds, `root` holds meta/collection.json alone. What was drawn already is found again
     in the folder `<root>.shards`, unless policy, scene or wish changed; it goes when the dataset is whole.
@@ -111,7 +114,7 @@ def collect(rollouts: Rollouts, policy: Path, wish: Wish, root: Path) -> dict[st
     tried = succeeded = 0
     while len(kept) < wish.episodes and tried < MAX_ATTEMPTS * wish.episodes:
         seed = wish.seed + tried
-        recording = rollouts.run(policy, wish.episodes, seed, wish.action_noise)
+        recording = rollouts.run(policy, wish.episodes, seed, wish.action_noise, **more)
         verdicts = rollouts.judge(recording)
         tried += wish.episodes
         succeeded += int(verdicts.success.sum())
@@ -204,7 +207,8 @@ def _add(
 
 def _fingerprint(rollouts: Rollouts, policy: Path, wish: Wish) -> str:
     """Of all that decides what is drawn."""
-    digest = hashlib.sha256(json.dumps([asdict(wish), asdict(rollouts)], default=str).encode())
+    where = asdict(replace(rollouts, answer=None))
+    digest = hashlib.sha256(json.dumps([asdict(wish), where], default=str).encode())
     for path in (policy, rollouts.scene, rollouts.task):
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -224,31 +228,28 @@ class _Shards:
         return (self.folder / f"{first:06d}").is_dir()
 
     def all(self) -> list[Path]:
-        return sorted(path for path in self.folder.glob("*") if path.is_dir() and not path.suffix)
+        return sorted(path for path in self.folder.glob("*") if path.is_dir() and path.name.isdigit())
 
     @contextmanager
     def writer(
         self, first: int, rollouts: Rollouts, wish: Wish, scene: Scene, sim: MujocoSim
     ) -> Iterator[Writer]:
         """A writer whose dataset gets its name only when it is whole."""
-        part = self.folder / f"{first:06d}.part"
-        if part.exists():
-            shutil.rmtree(part)
         shape = (wish.image, wish.image)
         kept = {"": True, MASK_SUFFIX: wish.masks, DEPTH_SUFFIX: wish.depth}
         names = [camera + suffix for camera in wish.cameras for suffix, wanted in kept.items() if wanted]
-        writer = Writer(
-            part,
-            round(1 / sim.control_step),
-            rollouts.robot,
-            dict.fromkeys(names, shape),
-            state_names(),
-            ACTION_NAMES,
-            environment_names(list(scene.names)),
-        )
-        yield writer
-        writer.close()
-        part.rename(part.with_suffix(""))
+        with written(self.folder / f"{first:06d}") as part:
+            writer = Writer(
+                part,
+                round(1 / sim.control_step),
+                rollouts.robot,
+                dict.fromkeys(names, shape),
+                state_names(),
+                ACTION_NAMES,
+                environment_names(list(scene.names)),
+            )
+            yield writer
+            writer.close()
 
     def remove(self) -> None:
         shutil.rmtree(self.folder)

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from video2policy.evaluate.worker import record
+from video2policy.files import written
 from video2policy.guard.load import LoadError, run_module
 from video2policy.sim.base import N_ACTIONS
 from video2policy.sim.tabletop import Tabletop
@@ -57,18 +58,17 @@ class Programs:
     def ask(self, states: Mapping[str, torch.Tensor]) -> list[str | None]:
         """The program of each episode."""
         numbers = {name: value.reshape(self.sim.n_envs, -1).tolist() for name, value in states.items()}
-        partial, asked = Path("asked.part"), Path(f"asked_{self.number}.json")
-        partial.write_text(json.dumps({"step": self.step, "states": numbers}))
-        partial.replace(asked)
+        with written(Path(f"asked_{self.number}.json")) as part:
+            part.write_text(json.dumps({"step": self.step, "states": numbers}))
         print(f"progress asked {self.number}", flush=True)
-        written = Path(f"written_{self.number}.json")
+        answer = Path(f"written_{self.number}.json")
         self.number += 1
         deadline = time.monotonic() + self.patience
-        while not written.exists():
+        while not answer.exists():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"no programs came within {self.patience:g} s")
             time.sleep(0.01)
-        return list(json.loads(written.read_text()))
+        return list(json.loads(answer.read_text()))
 
 
 def load(sources: list[str | None]) -> Groups:

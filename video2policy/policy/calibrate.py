@@ -19,6 +19,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from video2policy.files import written
+
 Array = npt.NDArray[np.float64]
 
 MIN_CORNERS, MIN_PICTURES = 8, 4
@@ -122,9 +124,8 @@ def main() -> None:
         found = calibrate(pictures, of)
     except CalibrationError as error:
         sys.exit(str(error))
-    part = arguments.output.with_name(f".part-{arguments.output.name}")
-    part.write_text(json.dumps(asdict(found), indent=1) + "\n")
-    part.replace(arguments.output)
+    with written(arguments.output) as part:
+        part.write_text(json.dumps(asdict(found), indent=1) + "\n")
     for name, pixels in found.per_picture.items():
         print(f"{name}: {pixels:.3f} px")
     judged = "good" if found.error <= GOOD else f"above {GOOD} px: take more and sharper pictures"

@@ -14,6 +14,7 @@ from rl_games.algos_torch.a2c_continuous import A2CAgent
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from video2policy.files import written
 from video2policy.train.episodes import Episodes, Finished
 
 FORMAT = "video2policy.checkpoint/1"
@@ -68,13 +69,12 @@ def save(path: Path, agent: A2CAgent, episodes: Episodes, course: Course) -> Non
         "episodes": _columns(episodes),
     }
     tensors = {f"{part}:{name}": value for part, values in parts.items() for name, value in values.items()}
-    half = path.with_name(f".part-{path.name}")
-    save_file(
-        {name: value.detach().contiguous().clone() for name, value in tensors.items()},
-        half,
-        metadata={FORMAT: json.dumps(numbers)},
-    )
-    half.replace(path)
+    with written(path) as part:
+        save_file(
+            {name: value.detach().contiguous().clone() for name, value in tensors.items()},
+            part,
+            metadata={FORMAT: json.dumps(numbers)},
+        )
 
 
 def restore(path: Path, agent: A2CAgent, episodes: Episodes) -> Course:

@@ -16,6 +16,7 @@ from typing import Any
 
 from tensorboardX import SummaryWriter
 
+from video2policy.files import written
 from video2policy.guard.leavings import LeavingsError, copy_file
 from video2policy.guard.process import Sandbox, WorkerError, run_worker
 from video2policy.provenance import code_digest
@@ -98,6 +99,11 @@ class Job:
         }
 
 
+def with_patience(training: Mapping[str, Any], config: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The `training` block with its `timeout`, which decides no result: a rule's job finds it in `config`."""
+    return {**training, "timeout": config["training"]["timeout"]} if config else dict(training)
+
+
 def run_training(
     job: Job, seed: int, policy: Path, log_csv: Path | None = None, course: Path | None = None
 ) -> dict[str, Any]:
@@ -160,7 +166,7 @@ class _Course:
         self._folder = folder
         self._kept = folder / f"checkpoint_{job.identity(seed)}.safetensors" if folder else None
         self._writer: SummaryWriter | None = None
-        self._written = 0
+        self._copied = 0
         """When the worker wrote what is kept, in nanoseconds."""
 
     def __enter__(self) -> _Course:
@@ -209,13 +215,12 @@ class _Course:
         """Copy the worker's checkpoint where it wrote a new one."""
         if self._kept is None:
             return
-        half = self._kept.with_name(f".part-{self._kept.name}")
         with contextlib.suppress(OSError, LeavingsError):
-            written = (self._worker / CHECKPOINT).lstat().st_mtime_ns
-            if written != self._written:
-                copy_file(self._worker, CHECKPOINT, half, MAX_FILE)
-                half.replace(self._kept)
-                self._written = written
+            changed = (self._worker / CHECKPOINT).lstat().st_mtime_ns
+            if changed != self._copied:
+                with written(self._kept) as part:
+                    copy_file(self._worker, CHECKPOINT, part, MAX_FILE)
+                self._copied = changed
 
 
 def failed_training(error: WorkerError, seed: int) -> dict[str, Any]:
