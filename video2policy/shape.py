@@ -120,7 +120,7 @@ class Shape:
         return -end if self._thickness(-NEAR_END * end) > THICKER * self._thickness(NEAR_END * end) else end
 
     def _thickness(self, at: Array) -> float:
-        """Its height at a place (3,) in the body frame, all along the line through it across its direction."""
+        """Its height over all of the cut across the direction of a place (3,) in the body frame."""
         cuts = [trimesh.intersections.mesh_plane(piece, at, at) for piece in self.pieces]
         heights = np.concatenate([cut.reshape(-1, 3)[:, 2] for cut in cuts])
         return float(np.ptp(heights)) if len(heights) else 0.0

@@ -38,6 +38,7 @@ NEVER = """def compute_success(self, states):
     return torch.zeros_like(states["table_height"], dtype=torch.bool)
 """
 
+
 def family_of(scene: Scene) -> Family:
     """Raises AuthorError for a family that this author does not write."""
     family = FAMILIES.get(scene.task.family)

@@ -23,9 +23,9 @@ MAX_PIECES = 8
 """Fewer than this drops a mug by its handle, more is slower (measured on the prototype)."""
 
 CONCAVITY, THIN_CONCAVITY, THIN = 0.1, 0.05, 0.12
-"""How far a piece may be from convex, as a part of the object's size (CoACD's threshold); the second for what is
-thinner than `THIN` of its length. A knife or a fork would else be one or two pieces whose sides lean inwards, from
-between which fingers slide off."""
+"""How far a piece may be from convex, as a part of the object's size (CoACD's threshold); the second for
+what is thinner than `THIN` of its length. A fork would else be two pieces, half as thick again as it is, whose
+sides lean inwards: fingers slide off them."""
 
 DENSITY = 300.0
 """kg per m^3 of the convex hull: between filled packages (~500) and empty boxes, toys (~100)."""

@@ -49,14 +49,14 @@ LOW, HIGH = (-0.24, -0.28, 0.008), (0.22, 0.28, 0.45)
 """Of the target. The finger tips are 6 mm below it: lower, they would rub on the table; higher, they close
 above the middle of a pen."""
 LOW_ON_END = 0.0065
-"""The same height where a long thing has to be stood on end: a fork slips out below fingers that end higher."""
+"""The same height where a long thing has to be stood on end: a fork slips out below higher fingers."""
 MAX_YAW, MAX_TILT, WIDE_TILT = 2.0, 0.25, 1.3
 """Radians to either side of the start; the last about the line between the fingers, where what is held has to
 be stood on end."""
 TILT_KEPT = 0.75
 """Part of the tilt that is left after a step: without action the tool comes upright again. Noise in the
-actions would otherwise leave it tilted most of the time, and knock over what it reaches for. A wide tilt stays
-as it is: it would be lost faster than it is reached."""
+actions would otherwise leave it tilted most of the time, and knock over what it reaches for. A wide tilt
+stays as it is: it would be lost faster than it is reached."""
 REACH = 0.66
 """Metres from the Panda's shoulder to its wrist: 5 cm less than its straight arm, which is singular."""
 

@@ -31,8 +31,8 @@ FUNNEL, STEEP_FUNNEL = 4.0, 10.0
 TALL_B, EDGE = 0.05, 0.012
 """What is taller meets the palm beside it; how far within the workspace a goal is kept."""
 STANDING, TO_THE_SIDE = 1.3, 0.6
-"""Radians: how steep a long thing is held before it goes in on end, and the yaw on that way. The arm holds the hand
-level best when that points to the side, half away from the base."""
+"""Radians: how steep a long thing is held before it goes in on end, and the yaw on that way. The arm holds
+the hand level best when that points to the side, half away from the base."""
 TILT_FROM = 0.02
 """Metres over the table from which on it is tilted."""
 BEHIND, SHOVE, FORK_WIDTH, SLOWLY = 0.025, 0.075, 0.045, 0.35
@@ -96,7 +96,8 @@ def rule(states: States, roles: Mapping[str, str], place: Place | None = None, g
     # As low as the palm allows: what narrows upwards would slip out.
     low = held_at[:, 2] + torch.clamp(0.5 * size[:, 2] - TALL, max=FINGER)
     on_end = place is not None and grip > 0
-    low = low.clamp(min=robot.LOW_ON_END if on_end else robot.LOW[2])  # what lies flat is lower than the tool can go
+    # What lies flat is lower than the tool can go.
+    low = low.clamp(min=robot.LOW_ON_END if on_end else robot.LOW[2])
     off = torch.norm(held_at[:, :2] - tool[:, :2], dim=-1)
     inside = (off < 2 * OVER_IT) & (tool[:, 2] < low + DOWN)
     held = states[f"{a}_grasped"] > 0.5
@@ -141,7 +142,7 @@ def rule(states: States, roles: Mapping[str, str], place: Place | None = None, g
 
 
 def _stand(states: States, a: str, held: Tensor) -> tuple[Tensor, Tensor]:
-    """The actions of pitch and yaw (n,) that stand on end what is held by its end; without it, the hand upright."""
+    """The actions of pitch and yaw (n,) that stand on end what is held; without it, the hand upright."""
     x_axis, fingers = states["eef_rot6d"].split(3, dim=-1)
     pitch = torch.atan2(-x_axis[:, 2], torch.norm(x_axis[:, :2], dim=-1))
     yaw = torch.atan2(fingers[:, 0], -fingers[:, 1]) - robot.HOME_YAW
@@ -178,7 +179,8 @@ def _bring(states: States, a: str, b: str, place: Place, on_end: bool) -> tuple[
     else:  # what hangs askew goes in with its lower end first, towards the far wall
         lean = states[f"{a}_long"][:, :2] * states[f"{a}_long"][:, 2:3].sign()
         length = torch.norm(lean, dim=-1).clamp(min=1e-6)
-        inside = torch.clamp(length - (0.2 if on_end else 0.7) * reach_b, min=0.0) * (states[f"{a}_long"][:, 2].abs() > 0.03)
+        inside = torch.clamp(length - (0.2 if on_end else 0.7) * reach_b, min=0.0)
+        inside = inside * (states[f"{a}_long"][:, 2].abs() > 0.03)
         goal += lean * (inside / length)[:, None]
     left = goal - pos[:, :2]
     far = torch.norm(left, dim=-1)
