@@ -24,8 +24,8 @@ MAX_PIECES = 8
 
 CONCAVITY, THIN_CONCAVITY, THIN = 0.1, 0.05, 0.12
 """How far a piece may be from convex, as a part of the object's size (CoACD's threshold); the second for
-what is thinner than `THIN` of its length. A fork would else be two pieces, half as thick again as it is, whose
-sides lean inwards: fingers slide off them."""
+what is thinner than `THIN` of its length. A fork would else be two pieces, half as thick again as it is, with
+sides that lean inwards: fingers slide off them."""
 
 DENSITY = 300.0
 """kg per m^3 of the convex hull: between filled packages (~500) and empty boxes, toys (~100)."""
