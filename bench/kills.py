@@ -86,9 +86,11 @@ def spent(workflow: int) -> float:
 
 def work_on(process: subprocess.Popen[bytes], seconds: float) -> bool:
     """Wait until the run used so many processor seconds more; False where it ended before."""
-    enough = spent(process.pid) + seconds
+    enough = None
     while process.poll() is None:
-        if spent(process.pid) >= enough:
+        so_far = spent(process.pid)
+        enough = so_far + seconds if enough is None else enough
+        if so_far >= enough:
             return True
         time.sleep(0.2)
     return False
@@ -120,6 +122,7 @@ def run_with_kills(
             while kills.total() < limit and work_on(process, draw.expovariate(1 / pause)):
                 kind, number = kill_one(process.pid, draw)
                 kills[kind, number] += 1
+                print(f"{kills.total()}: {number} to {kind}", file=sys.stderr, flush=True)
                 killed += 1
                 if kind == WORKFLOW:
                     process.wait()
@@ -129,7 +132,8 @@ def run_with_kills(
         if not killed:
             raise RuntimeError(f"failed without having been killed: {log.read_text()[-3000:]}")
         time.sleep(2)  # jobs notice within half a second that their workflow is gone
-        project.run("--unlock")
+        if any((project.folder / ".snakemake" / "locks").glob("*")):
+            project.run("--unlock")
 
 
 def main() -> None:

@@ -2,14 +2,17 @@
 
 `plan` and `batches` are dry runs over a sheet of many clips at 5 rounds x 8 samples x 3 seeds, with the
 project's own rules and scripts, before perception and after it (what follows is planned only then).
-`run` really runs the smoke configuration over many clips with scripts that only wait and write empty outputs,
-and gives the processor time that the workflow itself used: what a run spends outside its jobs.
+`run` really runs the smoke configuration over many clips, for a while, with scripts that only wait and write
+empty outputs, and gives the processor time that the workflow and the starts of its jobs take: what a run
+spends outside its jobs.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +23,7 @@ from pathlib import Path
 
 import psutil
 
+from bench.kills import spent
 from tests.workflow import Project, job_counts
 
 LARGE = """\
@@ -126,29 +130,70 @@ def plan(folder: Path, clips: int, parts: int) -> None:
         print(f"| {clips} | {parts} | {done} | {numbers} |", flush=True)
 
 
-def run(folder: Path, clips: int, wait: float, options: list[str]) -> None:
-    """Run stand-ins for all jobs of so many clips; the workflow's own share."""
+def run(folder: Path, clips: int, wait: float, seconds: float, options: list[str]) -> None:
+    """Run stand-ins for jobs of so many clips for a while; what the workflow and a job's start take.
+
+    Counted from the first job's end on, so that planning is not in it.
+    """
     project = many_clips(folder, clips)
     for script in (project.folder / "scripts").glob("*.py"):
         if script.name != "__init__.py":
             script.write_text(STAND_IN % wait)
-    cost = measure(project, *options)
-    print(
-        "| clips | jobs | seconds each | options | own CPU s | wall s | own CPU ms per job | MB |"
-        + "\n"
-        + "|---" * 8
-        + "|"
-    )
-    each = 1000 * cost.cpu / cost.jobs
-    numbers = f"{cost.cpu:.1f} | {cost.wall:.1f} | {each:.0f} | {cost.memory:.0f}"
-    print(f"| {clips} | {cost.jobs} | {wait:g} | {' '.join(options) or 'the profile'} | {numbers} |")
+    log = project.folder / "run.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            project.command(*options),
+            cwd=project.folder,
+            env=project.environ(),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        first = None
+        while process.poll() is None:
+            now = Progress.of(process.pid, log)
+            if now is not None and first is None:
+                first = now
+            if now is not None and first is not None and now.wall - first.wall >= seconds:
+                process.send_signal(signal.SIGINT)
+                break
+            time.sleep(0.5)
+        process.wait()
+    if now is None or first is None or now.jobs == first.jobs:
+        sys.exit(log.read_text()[-3000:])
+    print("| clips | jobs planned | jobs run | own CPU ms per job | CPU ms of a job's start |")
+    print("|---" * 5 + "|")
+    jobs = now.jobs - first.jobs
+    own, all_cpu = 1000 * (now.own - first.own) / jobs, 1000 * (now.all - first.all) / jobs
+    print(f"| {clips} | {now.planned} | {jobs} | {own:.0f} | {all_cpu - own:.0f} |")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: jobs done and planned, processor seconds of its own process and with all its jobs."""
+
+    wall: float
+    jobs: int
+    planned: int
+    own: float
+    all: float
+
+    @classmethod
+    def of(cls, workflow: int, log: Path) -> Progress | None:
+        """None before the first job has ended."""
+        said = re.findall(r"^(\d+) of (\d+) jobs", log.read_text(), re.MULTILINE)
+        if not said:
+            return None
+        times = psutil.Process(workflow).cpu_times()
+        jobs, planned = map(int, said[-1])
+        return cls(time.monotonic(), jobs, planned, times.user + times.system, spent(workflow))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=("plan", "batches", "run"))
-    parser.add_argument("--clips", type=int, help="default: 100, 1000, 20")
+    parser.add_argument("--clips", type=int, help="default: 100; batches: 1000")
     parser.add_argument("--batches", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=300.0, help="how long a run is watched")
     parser.add_argument("--wait", type=float, default=0.5, help="seconds that a stand-in for a job waits")
     arguments, options = parser.parse_known_args()
     with tempfile.TemporaryDirectory(prefix="scale_") as name:
@@ -157,7 +202,7 @@ def main() -> None:
         elif arguments.what == "batches":
             plan(Path(name), arguments.clips or 1000, arguments.batches)
         else:
-            run(Path(name), arguments.clips or 20, arguments.wait, options)
+            run(Path(name), arguments.clips or 100, arguments.wait, arguments.seconds, options)
 
 
 if __name__ == "__main__":

@@ -80,6 +80,6 @@ use rule train_reward as train_candidate with:
     params:
         sees=author_setting("sees"),
         simulation=setting("simulation"),
-        training=setting("training"),
+        training=training("legs"),
         sandbox=SANDBOX,
         code=engine_code("scripts/train_reward.py"),

@@ -138,6 +138,15 @@ def setting(block, *names):
     return values
 
 
+def training(*unread):
+    """A param function: the training block without what the job does not read, and what decides no result."""
+    return lambda wc: {
+        name: value
+        for name, value in setting("training")(wc).items()
+        if name not in (*unread, "timeout")
+    }
+
+
 def engine_environment(wc):
     """The environment of the engine that the job's variant trains in."""
     return f"../envs/{engines.environment(setting('simulation')(wc))}"
@@ -356,7 +365,7 @@ def next_members(wc):
 
 def round_training(wc):
     """A param function: how the round trains."""
-    return {**setting("training")(wc), "max_steps": round_of(wc).steps}
+    return {**training("legs")(wc), "max_steps": round_of(wc).steps}
 
 
 def author_setting(name):

@@ -12,6 +12,32 @@ rule generalist:
     localrule: True
 
 
+rule lerobot:
+    """Target: one of LeRobot's own policies (ACT, diffusion), trained on the same demonstrations."""
+    input:
+        "<generalist>/lerobot",
+    localrule: True
+
+
+rule train_lerobot:
+    """LeRobot's own training program over the demonstrations of all training clips."""
+    input:
+        trajectories=learnt,
+    output:
+        checkpoint=directory("<generalist>/lerobot"),
+        provenance="<generalist>/train_lerobot.provenance.json",
+    log:
+        "logs/generalist/train_lerobot.log",
+    conda:
+        "../envs/lerobot.yaml"
+    params:
+        **config["generalist"]["lerobot"],
+        seed=config["generalist"]["seed"],
+        code=code_digest("scripts/train_lerobot.py"),
+    script:
+        "../scripts/train_lerobot.py"
+
+
 rule collect_demonstrations:
     """Judged successes for imitation, as the imitation preset wants them."""
     input:

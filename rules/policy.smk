@@ -24,7 +24,7 @@ rule train_policy:
         n_seeds=lambda wc: setting("evaluation")(wc)["seeds"],
         sees=author_setting("sees"),
         simulation=setting("simulation"),
-        training=setting("training"),
+        training=training(),
         sandbox=SANDBOX,
         code=engine_code("scripts/train_policy.py"),
     script:

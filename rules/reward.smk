@@ -44,7 +44,7 @@ rule train_skill:
         mem_mb=2500,
     params:
         simulation=setting("simulation"),
-        training=setting("training"),
+        training=setting("training", "seed", "threads"),
         code=engine_code("scripts/train_skill.py"),
     script:
         "../scripts/train_skill.py"
@@ -110,7 +110,7 @@ rule select_reward:
         members=next_members,
         split=lambda wc: setting("author")(wc)["feedback"] == "split",
         simulation=setting("simulation"),
-        training=setting("training"),
+        training=training("legs"),
         sandbox=SANDBOX,
         code=engine_code("scripts/select_reward.py"),
     script:

@@ -6,7 +6,7 @@ from scripts.stage import Input, Output, stage
 from video2policy.dataset.collection import Wish, collect
 from video2policy.evaluate.evaluation import Rollouts
 from video2policy.policy.bc import PRESETS
-from video2policy.policy.generalist import demonstrations_of
+from video2policy.policy.demonstrations import demonstrations_of
 
 
 def main(

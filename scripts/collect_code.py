@@ -8,7 +8,7 @@ from video2policy.dataset.collection import collect
 from video2policy.evaluate.evaluation import Rollouts
 from video2policy.evaluate.improvise import EVERY, WORKER, Improviser, writer
 from video2policy.policy.bc import PRESETS
-from video2policy.policy.generalist import demonstrations_of
+from video2policy.policy.demonstrations import demonstrations_of
 
 
 def main(

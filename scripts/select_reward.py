@@ -9,7 +9,7 @@ from typing import Any
 from scripts.stage import Failed, Input, Output, stage
 from video2policy.author.exchange import Reply
 from video2policy.author.feedback import feedback_markdown, merged
-from video2policy.train.run import Job, measure_again
+from video2policy.train.run import Job, measure_again, with_patience
 from video2policy.train.search import describe, order, select
 
 PARTNERS = 3
@@ -38,6 +38,7 @@ def main(
     members: int = 0,
     split: bool = True,
     sandbox: str = "best_effort",
+    config: dict[str, Any] | None = None,
 ) -> None:
     """`best` holds reward.py, policy.safetensors, reply.json, search.json, best.json and partners.json.
 
@@ -49,7 +50,7 @@ def main(
     before = json.loads((previous / "best.json").read_text()) if previous else None
     tried = [k for k in order(results)[:CONFIRMED] if fresh and results[k]["success_rate"] > 0]
     for k in tried:
-        job = Job(scene, task, rewards[k], simulation, training, sandbox=sandbox)
+        job = Job(scene, task, rewards[k], simulation, with_patience(training, config), sandbox=sandbox)
         results[k]["confirmed"] = measure_again(job, policies[k], int(training["seed"]) + FRESH)
     eligible = tried or range(len(results))
     chosen = select(

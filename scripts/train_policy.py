@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.stage import Input, Output, stage
-from video2policy.train.run import Job, run_training
+from video2policy.train.run import Job, run_training, with_patience
 
 log = logging.getLogger("video2policy")
 
@@ -28,6 +28,7 @@ def main(
     skill: Input | None = None,
     sandbox: str = "best_effort",
     sees: str = "clip",
+    config: dict[str, Any] | None = None,
 ) -> None:
     """`best` is the folder of the best reward; `n_seeds` counts the search's own training.
 
@@ -37,6 +38,7 @@ def main(
     """
     folder = Path(seeds)
     winner = json.loads((best / "search.json").read_text())
+    training = with_patience(training, config)
     job = Job(scene, task, best / "reward.py", simulation, training, None, skill, sandbox, sees == "clip")
     seed, first = int(training["seed"]), folder / "seed_0.safetensors"
     shutil.copyfile(best / "policy.safetensors", first)

@@ -7,7 +7,7 @@ from typing import Any
 
 from scripts.stage import Input, Output, stage
 from video2policy.guard.process import WorkerError
-from video2policy.train.run import Job, failed_training, run_training
+from video2policy.train.run import Job, failed_training, run_training, with_patience
 from video2policy.train.search import SOLVED, WORTH, ancestor
 
 log = logging.getLogger("video2policy")
@@ -29,6 +29,7 @@ def main(
     skill: Input | None = None,
     sandbox: str = "best_effort",
     sees: str = "clip",
+    config: dict[str, Any] | None = None,
 ) -> None:
     """With `warm_start`, training goes on from the best policy of the rounds before; else from the `skill`.
 
@@ -40,7 +41,8 @@ def main(
     try:
         if going_on and is_solved(previous):
             raise Spared("the best so far is solved")
-        job = Job(scene, task, reward, simulation, training, parent, skill, sandbox, sees == "clip")
+        patient = with_patience(training, config)
+        job = Job(scene, task, reward, simulation, patient, parent, skill, sandbox, sees == "clip")
         # What goes on meets other episodes than it began with.
         result = run_training(
             job, seed + (iteration if going_on else 0), policy, log_csv, policy.with_name("training")

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from bench.kills import fingerprint
 from tests.author.two_clips import REPLIES
 from tests.llm_server import Script, Server
 from tests.test_workflow_llm import configure
 from tests.workflow import SNAKEMAKE, Project, demo_rows
+from video2policy.files import written
+from video2policy.provenance import read_record
 
 pytestmark = [
     pytest.mark.slow,
@@ -23,6 +29,7 @@ pytestmark = [
 
 CLIP = "results/videos/lift_box"
 DEMO = "results/demo/lift_box.mp4"
+FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 
 
 @pytest.fixture
@@ -132,6 +139,42 @@ def test_an_environment_that_cannot_be_built(fresh: Project, tmp_path: Path) -> 
     environment.write_text(sound)
     done = fresh.run(DEMO)
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+@contextmanager
+def jumping(clock: Path) -> Iterator[None]:
+    """Write another offset, a year back or ahead, into the file that libfaketime reads, thrice a second."""
+    over = threading.Event()
+
+    def jump() -> None:
+        for offset in itertools.cycle(("+400d", "-400d", "+0d")):
+            with written(clock) as part:
+                part.write_text(offset)
+            if over.wait(0.3):
+                return
+
+    thread = threading.Thread(target=jump)
+    thread.start()
+    yield
+    over.set()
+    thread.join()
+
+
+@pytest.mark.skipif(not FAKETIME, reason="no libfaketime here: apt-get install libfaketime")
+def test_a_clock_that_jumps_while_jobs_run(fresh: Project, smoke: Project, tmp_path: Path) -> None:
+    """The jobs' clock: under libfaketime snakemake itself hangs, before any job."""
+    clock = tmp_path / "clock"
+    preload = f"LD_PRELOAD={FAKETIME[0]} FAKETIME_TIMESTAMP_FILE={clock} FAKETIME_NO_CACHE=1"
+    with (fresh.folder / "Snakefile").open("a") as snakefile:
+        snakefile.write(f'\n\nshell.prefix("{preload} DONT_FAKE_MONOTONIC=1 ")\n')
+    with jumping(clock):
+        done = fresh.run(f"{CLIP}/scene.json")
+    assert done.returncode == 0, done.stderr[-3000:]
+    record = read_record(fresh.folder / CLIP / "frames.provenance.json")
+    assert record is not None and 0 < record["seconds"] < 86_400
+    made, undisturbed = fingerprint(fresh), fingerprint(smoke)
+    assert made and made == {name: undisturbed[name] for name in made}
+    assert verify(fresh).returncode == 0
 
 
 def test_file_times_that_jumped(finished: Project) -> None:

@@ -1,11 +1,13 @@
-"""The SLURM profile on a real node: a clip's perception, a job short of memory, one that is cancelled."""
+"""The SLURM profile on a real node: a clip's perception, jobs short of memory or time, a cancelled one."""
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import psutil
 import pytest
 
 from tests.slurm_node import Node, lacking
@@ -42,7 +44,7 @@ def submit(project: Project, *arguments: str) -> subprocess.CompletedProcess[str
         env=project.environ(),
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=3600,
     )
 
 
@@ -66,22 +68,44 @@ def test_memory_grows_with_attempts(node: Node, finished: Project) -> None:
     assert finished.run("verify").returncode == 0
 
 
-def test_a_cancelled_job_leaves_nothing_and_is_done_again(node: Node, finished: Project) -> None:
+def cancel(node: Node, project: Project) -> None:
+    node.ask("scancel", *node.ask("squeue", "-h", "-t", "running", "-o", "%i").split())
+
+
+def hang(node: Node, project: Project) -> None:
+    """Halt the job's own process, so that its time runs out."""
+    while not (found := [p for p in psutil.process_iter() if runs_a_script_of(project, p)]):
+        time.sleep(0.1)
+    for process in found:
+        process.suspend()
+
+
+def runs_a_script_of(project: Project, process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return any(f"{project.folder}/.snakemake/scripts/" in part for part in process.cmdline()[1:2])
+    return False
+
+
+@pytest.mark.parametrize(("end", "state"), [(cancel, "CANCELLED"), (hang, "TIMEOUT")])
+def test_a_job_that_slurm_ends_leaves_nothing_and_is_done_again(
+    node: Node, finished: Project, end: Callable[[Node, Project], None], state: str
+) -> None:
+    before = node.ended().count("JobId=")
     target = finished.folder / CLIP / "v2p" / "policy" / "rollout.mp4"
     outputs = str(target.relative_to(finished.folder))
-    with (finished.folder / "cancelled.log").open("w") as log:
+    with (finished.folder / "ended.log").open("w") as log:
         running = subprocess.Popen(
-            command(finished, "--force", outputs, "--retries", "0"),
+            command(finished, "--force", outputs, "--retries", "0", "--set-resources", "evaluate:runtime=1"),
             cwd=finished.folder,
             env=finished.environ(),
             stdout=log,
             stderr=log,
         )
-        while running.poll() is None and not (logs := node.ask("squeue", "-h", "-t", "running", "-o", "%i")):
+        while running.poll() is None and not node.ask("squeue", "-h", "-t", "running", "-o", "%i"):
             time.sleep(0.5)
-        node.ask("scancel", *logs.split())
-        assert running.wait(timeout=300) != 0
-    assert "CANCELLED" in node.ended()
+        end(node, finished)
+        assert running.wait(timeout=900) != 0
+    assert f"JobState={state}" in node.ended().splitlines()[before]
     assert not target.exists()
     assert set(finished.plan(outputs)) == {"evaluate"}
     done = submit(finished, outputs)

@@ -14,11 +14,6 @@ pytestmark = pytest.mark.skipif(
     not SNAKEMAKE.exists(), reason="no host environment .venv here: run `make setup`"
 )
 
-PERCEPTION = {"frames", "ground", "segment", "depth", "reconstruct", "scale", "track", "collide"}
-AUTHOR = {"write_task", "pick_task"}
-SEARCH = {"write_reward", "train_reward", "select_reward"}
-RESULT = {"train_policy", "evaluate", "collect", "outcome", "draw", "report", "summarise", "all"}
-
 
 def video() -> str:
     return demo_rows()[0]["video"]
@@ -90,86 +85,6 @@ def test_the_live_page_shows_that_all_is_done(smoke: Project) -> None:
 
 def test_a_finished_run_has_nothing_to_do(smoke: Project) -> None:
     assert smoke.plan() == {}
-
-
-def test_one_more_iteration_plans_only_the_new_round(finished: Project) -> None:
-    config = finished.folder / "more.yaml"
-    config.write_text("reward: {iterations: 3, samples: 2}\n")
-    plan = finished.plan("--configfile", "configs/smoke.yaml", "more.yaml")
-    assert {rule: plan.get(rule, 0) for rule in SEARCH} == {
-        "write_reward": 2,
-        "train_reward": 2,
-        "select_reward": 1,
-    }
-    assert set(plan) <= SEARCH | RESULT
-
-
-@pytest.mark.parametrize(
-    ("module", "directly"),
-    [
-        ("video2policy/perceive/track.py", {"track"}),
-        ("video2policy/perceive/collide.py", {"collide"}),
-        ("video2policy/evaluate/judges.py", {"evaluate", "collect"}),
-        ("video2policy/author/feedback.py", {"write_reward", "select_reward"}),
-        ("video2policy/report/page.py", {"draw", "report"}),
-        ("video2policy/live.py", set()),
-    ],
-)
-def test_an_edited_module_reruns_the_rules_that_import_it(
-    finished: Project, module: str, directly: set[str]
-) -> None:
-    with (finished.folder / module).open("a") as file:
-        file.write("\n# edited\n")
-    done = finished.run("--dry-run", "--quiet", "rules", "--summary")
-    changed = {
-        line.split("\t")[2]
-        for line in done.stdout.splitlines()
-        if "params" in line.lower() and line.count("\t") > 4
-    }
-    assert changed == directly, done.stdout + done.stderr
-
-
-def test_an_edit_outside_the_package_reruns_nothing(finished: Project) -> None:
-    (finished.folder / "notes.py").write_text("# not part of any rule\n")
-    (finished.folder / "video2policy" / "unused.py").write_text("# imported by nothing\n")
-    assert finished.plan() == {}
-
-
-def test_a_changed_size_reruns_nothing_before_the_metric_size(finished: Project) -> None:
-    rows = demo_rows()[:1]
-    sizes = json.loads(rows[0]["sizes"])
-    name = next(iter(sizes))
-    sizes[name] = [1.2 * side for side in sizes[name]] if isinstance(sizes[name], list) else 1.2 * sizes[name]
-    rows[0]["sizes"] = json.dumps(sizes)
-    finished.write_sheet(rows)
-    plan = finished.plan()
-    assert "scale" in plan
-    assert not set(plan) & {"demo_clip", "frames", "ground", "segment", "depth", "reconstruct"}
-
-
-@pytest.mark.parametrize(
-    ("stage", "method", "kept"),
-    [
-        ("segment", "sam2", {"demo_clip", "frames", "ground"}),
-        ("depth", "moge", {"demo_clip", "frames", "ground", "segment"}),
-        (
-            "track",
-            "foundation_pose",
-            {"demo_clip", "frames", "ground", "segment", "depth", "reconstruct", "scale", "collide"},
-        ),
-    ],
-)
-def test_a_changed_method_reruns_its_stage_and_what_follows(
-    finished: Project, stage: str, method: str, kept: set[str]
-) -> None:
-    (finished.folder / "chosen.yaml").write_text(f"perception: {{{stage}: {method}}}\n")
-    plan = set(finished.plan("--configfile", "configs/smoke.yaml", "chosen.yaml"))
-    assert {stage, "scene"} <= plan and not plan & kept
-
-
-def test_allowing_downloads_reruns_nothing(finished: Project) -> None:
-    (finished.folder / "chosen.yaml").write_text("perception: {download: true, licences: commercial}\n")
-    assert finished.plan("--configfile", "configs/smoke.yaml", "chosen.yaml") == {}
 
 
 def test_two_clips_share_nothing(finished: Project) -> None:

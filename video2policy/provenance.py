@@ -143,8 +143,10 @@ def _named(text: str, path: Path) -> list[Path]:
     named = [path.parent / text, ROOT / text] if "/" in text else [path.parent / text]
     files: list[Path] = []
     for candidate in named:
+        if candidate.is_relative_to(ROOT / "prompts"):
+            continue  # a parameter of the jobs that ask a language model (workflow.author_params)
         if candidate.is_file():
             files.append(candidate)
-        elif candidate.is_dir() and candidate.name in ("templates", "prompts"):
+        elif candidate.is_dir() and candidate.name == "templates":
             files += [p for p in sorted(candidate.rglob("*")) if p.is_file()]
     return files

@@ -83,8 +83,9 @@ def test_a_reward_file_without_a_reward(tmp_path: Path) -> None:
 
 
 STRIPPED = """
-load save hub ops from_file utils os sys classes frombuffer PyTorchFileReader PyTorchFileWriter CompilationUnit
-import_ir_module import_ir_module_from_buffer parse_ir ScriptModuleSerializer FloatStorage UntypedStorage
+load save hub ops from_file utils os sys classes frombuffer PyTorchFileReader PyTorchFileWriter
+CompilationUnit import_ir_module import_ir_module_from_buffer parse_ir ScriptModuleSerializer FloatStorage
+UntypedStorage
 set_grad_enabled set_autocast_enabled set_anomaly_enabled set_flush_denormal init_num_threads Stream
 prepare_multiprocessing_environment get_file_path DisableTorchFunction resize_as_sparse_ mkldnn_rnn_layer
 """

@@ -44,9 +44,7 @@ def test_episodes_of_all_seeds_make_a_clips_rate_and_clips_the_pairs():
 
 
 def test_figure_5_sets_programs_and_both_image_policies_side_by_side(tmp_path, outputs):
-    programs = [
-        write(tmp_path, f"{v}.json", {"video": v, "successes": 3, "episodes": 10}) for v in SPLITS
-    ]
+    programs = [write(tmp_path, f"{v}.json", {"video": v, "successes": 3, "episodes": 10}) for v in SPLITS]
     clones, by_code = write(tmp_path, "good.json", GOOD), write(tmp_path, "poor.json", POOR)
     tabulate_generalist.main(clones, by_code, programs, *outputs, splits=SPLITS)
     rows = list(csv.DictReader(outputs[0].open()))

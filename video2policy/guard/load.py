@@ -68,29 +68,19 @@ def _public(module: types.ModuleType, name: str) -> types.ModuleType:
 
 
 _TORCH = """
-Tensor BoolTensor DoubleTensor FloatTensor IntTensor LongTensor Generator Size device dtype finfo iinfo no_grad
-is_tensor typename vmap pi e inf nan newaxis
+Tensor BoolTensor DoubleTensor FloatTensor IntTensor LongTensor Generator Size device dtype finfo iinfo
+no_grad is_tensor typename vmap pi e inf nan newaxis
 """
 TORCH_NAMES = frozenset([*_TORCH.split(), *torch.functional.__all__])
 """Names of torch, beside its operators and data types, that a task or reward may want."""
-KERNELS = (
-    "cudnn",
-    "fbgemm",
-    "miopen",
-    "mkldnn",
-    "quantized",
-    "fused",
-    "empty_quantized",
-    "get_",
-    "sparse_",
-    "resize_",
-)
+_KERNELS = "cudnn fbgemm miopen mkldnn quantized fused empty_quantized get_ sparse_ resize_"
+KERNELS = tuple(_KERNELS.split())
 """How operators begin that are written for other callers and check less of what they are given."""
 
 
 def _stripped_torch() -> types.ModuleType:
-    """An allow-list: torch hands out its file formats, compiler and global settings by its own name as well."""
-    operators = {name for name in dir(torch._C._VariableFunctions) if not name.startswith(("_", *KERNELS))}
+    """An allow-list: torch hands out its file formats, compiler and settings by its own name as well."""
+    operators = {key for key in dir(torch._C._VariableFunctions) if not key.startswith(("_", *KERNELS))}
     copy = types.ModuleType("torch")
     for key in ((operators | TORCH_NAMES) & set(dir(torch))) - FORBIDDEN_ATTRIBUTES:
         builtins.setattr(copy, key, builtins.getattr(torch, key))

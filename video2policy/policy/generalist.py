@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from video2policy.dataset.collection import Wish
-from video2policy.dataset.lerobot import Reader
 from video2policy.evaluate.evaluation import Rollouts
 from video2policy.evaluate.statistics import success_rate
 from video2policy.policy import bc
+from video2policy.policy.cloning import train
+from video2policy.policy.demonstrations import load_demonstrations
 from video2policy.scene import Scene
 
 log = logging.getLogger("video2policy")
@@ -23,38 +22,6 @@ log = logging.getLogger("video2policy")
 IMAGE_WORKER = "video2policy.policy.worker"
 SEED = 9_000_000
 """Of the evaluation's resets; no demonstration was collected under it."""
-
-
-def demonstrations_of(config: bc.Config, episodes: int) -> Wish:
-    """What to collect for a policy: with masks, so that either input learns from the same episodes."""
-    return Wish(episodes, config.image_size, config.cameras, config.action_noise, config.after, masks=True)
-
-
-def load_demonstrations(folders: Sequence[Path], config: bc.Config) -> bc.Demonstrations:
-    """Everything that was collected, labelled with each clip's family.
-
-    A clip whose policy never succeeded has no demonstrations and is left out.
-
-    Raises:
-        BCError: nothing was collected from any clip.
-    """
-
-    def episodes() -> Iterator[bc.Demonstration]:
-        for folder in folders:
-            about = json.loads((folder / "meta" / "collection.json").read_text())
-            if not about["episodes"]:
-                log.info("%s: no successful episode to learn from", about["video"])
-                continue
-            for episode in Reader(folder):
-                images = episode.images
-                if config.masks:
-                    images = {
-                        camera: bc.mask_pictures(labels, about["objects"], about["roles"])
-                        for camera, labels in episode.masks.items()
-                    }
-                yield about["family"], images, episode.state, episode.action
-
-    return bc.Demonstrations.stack(list(episodes()), config)
 
 
 def successes(clip: Rollouts, path: Path, episodes: int, **more: Any) -> int:
@@ -75,7 +42,7 @@ def clone(folders: Sequence[Path], config: bc.Config, seeds: int, root: Path) ->
     data = load_demonstrations(folders, config)
     losses = []
     for seed in range(seeds):
-        policy, course = bc.train(data, replace(config, seed=config.seed + seed))
+        policy, course = train(data, replace(config, seed=config.seed + seed))
         policy.save(root / f"seed_{seed}.safetensors")
         losses.append(course[-1])
         log.info("cloning %d of %d: loss %.4f from %d frames", seed + 1, seeds, losses[-1], len(data))

@@ -99,6 +99,11 @@ class Job:
         }
 
 
+def with_patience(training: Mapping[str, Any], config: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The `training` block with its `timeout`, which decides no result: a rule's job finds it in `config`."""
+    return {**training, "timeout": config["training"]["timeout"]} if config else dict(training)
+
+
 def run_training(
     job: Job, seed: int, policy: Path, log_csv: Path | None = None, course: Path | None = None
 ) -> dict[str, Any]:
