@@ -18,8 +18,9 @@ import torch
 from websockets.asyncio.client import connect
 
 from video2policy.policy import bc, wire
-from video2policy.policy.deploy import Server, Session, describe
+from video2policy.policy.deploy import Server, describe
 from video2policy.policy.safety import Limits
+from video2policy.policy.session import Session
 
 GOAL = 1.2
 """99th percentile of the answer over that of the bare inference."""

@@ -15,7 +15,7 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +85,14 @@ def describe(take: Any, truth_path: Path) -> dict[str, Any]:
     }
 
 
-def write_sheets(out: Path, extras: Sequence[str]) -> tuple[int, int]:
+def write_sheets(
+    out: Path, extras: Sequence[str], splits: Mapping[str, str] | None = None
+) -> tuple[int, int]:
     """Write videos.tsv, and refused.tsv with what this version's author has no tasks for; their numbers of
-    rows."""
+    rows. `splits`: the clips that go in, each with its split; all of them with the suite's own without."""
     rows = [json.loads(path.read_text()) for path in sorted((out / "rows").glob("*.json"))]
+    if splits is not None:
+        rows = [row | {"split": splits[row["video"]]} for row in rows if row["video"] in splits]
     counts = []
     for name, wanted in (("videos.tsv", False), ("refused.tsv", True)):
         chosen = [row for row in rows if _is_refused(row) == wanted]

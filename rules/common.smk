@@ -69,6 +69,12 @@ BY_CODE = [
     variant for variant in COMPARED if settings(variant)["author"]["writes"] == "policy"
 ]
 
+TRANSFERRED = ["rgb", "mask", "rgb_varied", "mask_varied"]
+SPLITS = {row.video: row.split or "train" for row in ROWS.values()}
+CLONE_JUDGING = code_digest(
+    "scripts/judge_clones.py", engines.module(engines.judging(config["simulation"]))
+)
+
 
 pathvars:
     clip="results/videos/{video}",
@@ -246,15 +252,48 @@ def finished(pattern):
     ]
 
 
-def learnt(wc):
-    """The demonstrations of the training clips that passed their gates; of the first so many, for a sample."""
+def demonstrated(folder, most=None):
+    """This folder of the training clips that passed their gates, of the first so many where it says `most`."""
     videos = [video for video, row in ROWS.items() if row.split in (None, "train")]
-    folders = [
-        f"results/videos/{video}/{VARIANTS[0]}/demonstrations"
-        for video in videos
+    return [f"results/videos/{video}/{folder}" for video in videos if passed(video)][
+        :most
+    ]
+
+
+def learnt(wc):
+    """The demonstrations of the training clips; of the first so many, for a sample."""
+    most = int(wc.sample) if hasattr(wc, "sample") else None
+    return demonstrated(f"{VARIANTS[0]}/demonstrations", most)
+
+
+def learnt_from_code(wc):
+    """The demonstrations of written programs, in the scenes of as many clips as the image policy learnt from."""
+    return demonstrated(
+        f"{paper.CODE}/demonstrations", max(config["generalist"]["scaling"])
+    )
+
+
+def learnt_for_transfer(wc):
+    """The demonstrations of as many clips, randomised or not."""
+    kind = "_varied" if wc.variant.endswith("_varied") else ""
+    return demonstrated(
+        f"{VARIANTS[0]}/demonstrations{kind}", max(config["generalist"]["scaling"])
+    )
+
+
+def transfer_preset(wc):
+    """A param function: the imitation preset of one of `TRANSFERRED`."""
+    return config["generalist"]["transfer"][wc.variant.removesuffix("_varied")]
+
+
+def tested(pattern):
+    """An input function: this file of every unseen clip that passed its gates; of all clips without a split."""
+    unseen = [video for video, split in SPLITS.items() if split.startswith("unseen")]
+    return lambda wc: [
+        f"results/videos/{video}/{pattern.format(variant=VARIANTS[0])}"
+        for video in unseen or ROWS
         if passed(video)
     ]
-    return folders[: int(wc.sample)] if hasattr(wc, "sample") else folders
 
 
 def exported(wc):

@@ -1,12 +1,41 @@
 # Requires: trained policies of the sheet's clips. Gives: results/generalist/{name}, one image policy over all clips.
 
 
+ruleorder: collect_code > collect_demonstrations
+
+
 rule generalist:
     """Target: the behaviour-cloned image policy and its evaluation (paper, section 4.2)."""
     input:
         "<generalist>/eval.json",
         "<generalist>/eval.png",
     localrule: True
+
+
+rule lerobot:
+    """Target: one of LeRobot's own policies (ACT, diffusion), trained on the same demonstrations."""
+    input:
+        "<generalist>/lerobot",
+    localrule: True
+
+
+rule train_lerobot:
+    """LeRobot's own training program over the demonstrations of all training clips."""
+    input:
+        trajectories=learnt,
+    output:
+        checkpoint=directory("<generalist>/lerobot"),
+        provenance="<generalist>/train_lerobot.provenance.json",
+    log:
+        "logs/generalist/train_lerobot.log",
+    conda:
+        "../envs/lerobot.yaml"
+    params:
+        **config["generalist"]["lerobot"],
+        seed=config["generalist"]["seed"],
+        code=code_digest("scripts/train_lerobot.py"),
+    script:
+        "../scripts/train_lerobot.py"
 
 
 rule collect_demonstrations:
@@ -31,6 +60,45 @@ rule collect_demonstrations:
         code=judging_code("scripts/collect.py"),
     script:
         "../scripts/collect.py"
+
+
+use rule collect_demonstrations as collect_varied with:
+    output:
+        trajectories=directory("<task>/demonstrations_varied"),
+        provenance="<task>/collect_varied.provenance.json",
+    log:
+        "logs/{video}/{variant}/collect_varied.log",
+    params:
+        collection=setting("generalist", "preset", "episodes"),
+        simulation=setting("simulation"),
+        randomise=config["generalist"]["transfer"]["randomise"],
+        sandbox=SANDBOX,
+        code=judging_code("scripts/collect.py"),
+
+
+rule collect_code:
+    """Judged successes of written programs (Code-as-Policies), likewise."""
+    input:
+        scene="<clip>/scene.json",
+        task=shared_task,
+    output:
+        programs=directory("<by_code>/programs"),
+        trajectories=directory("<by_code>/demonstrations"),
+        provenance="<by_code>/collect_code.provenance.json",
+    log:
+        "logs/{video}/{variant}/collect_code.log",
+    conda:
+        judging_environment
+    resources:
+        gpu=judging_gpus,
+    params:
+        author=author,
+        collection=setting("generalist", "preset", "episodes"),
+        simulation=setting("simulation"),
+        sandbox=SANDBOX,
+        code=judging_code("scripts/collect_code.py"),
+    script:
+        "../scripts/collect_code.py"
 
 
 rule train_bc:
@@ -83,58 +151,3 @@ rule evaluate_bc:
         ),
     script:
         "../scripts/evaluate_bc.py"
-
-
-rule figure6:
-    """Target: success on unseen clips over the number of training clips (paper, section 4.2)."""
-    input:
-        "results/tables/figure6.md",
-        "results/tables/figure6.png",
-    localrule: True
-
-
-use rule train_bc as train_bc_on_few with:
-    output:
-        policy="<generalist>/scaling/{sample}/policy.safetensors",
-        blind="<generalist>/scaling/{sample}/blind.safetensors",
-        log_json="<generalist>/scaling/{sample}/log.json",
-        provenance="<generalist>/scaling/{sample}/train_bc.provenance.json",
-    log:
-        "logs/generalist/train_bc_{sample}.log",
-
-
-use rule evaluate_bc as evaluate_bc_on_few with:
-    input:
-        policy="<generalist>/scaling/{sample}/policy.safetensors",
-        blind="<generalist>/scaling/{sample}/blind.safetensors",
-        scenes=finished("results/videos/{video}/scene.json"),
-        tasks=finished("results/videos/{video}/{variant}/task/task.py"),
-    output:
-        eval_json="<generalist>/scaling/{sample}/eval.json",
-        figure="<generalist>/scaling/{sample}/eval.png",
-        provenance="<generalist>/scaling/{sample}/evaluate_bc.provenance.json",
-    log:
-        "logs/generalist/evaluate_bc_{sample}.log",
-
-
-rule tabulate_scaling:
-    """The scaling curve, the paper's end of it beside ours."""
-    input:
-        evals=expand(
-            "<generalist>/scaling/{sample}/eval.json",
-            sample=config["generalist"]["scaling"],
-        ),
-    output:
-        table="results/tables/figure6.csv",
-        markdown="results/tables/figure6.md",
-        figure="results/tables/figure6.png",
-        provenance="results/tables/figure6.provenance.json",
-    log:
-        "logs/figure6.log",
-    conda:
-        "../envs/embedded.yaml"
-    params:
-        counts=config["generalist"]["scaling"],
-        code=code_digest("scripts/tabulate_scaling.py"),
-    script:
-        "../scripts/tabulate_scaling.py"

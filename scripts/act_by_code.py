@@ -5,12 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from scripts.stage import Failed, Input, Output, stage
-from video2policy.author import grammar
 from video2policy.author.cassette import NoReply
-from video2policy.author.programs import write_program
 from video2policy.evaluate.evaluation import Rollouts, describe, evaluate, write_video
-from video2policy.evaluate.improvise import EVERY, WORKER, Improviser, Write
-from video2policy.scene import Scene
+from video2policy.evaluate.improvise import EVERY, WORKER, Improviser, writer
 
 
 def main(
@@ -32,9 +29,7 @@ def main(
     `evaluation`: seeds times episodes, and the seed of the resets, which are those of trained policies.
     """
     programs.mkdir(exist_ok=True)
-    improviser = Improviser(
-        by_grammar(scene) if author["name"] == grammar.NAME else by_model(scene, author, config), programs
-    )
+    improviser = Improviser(writer(scene, author, config), programs)
     rollouts = Rollouts.from_config(scene, task, simulation, sandbox, improviser.answer)
     try:
         measured, recordings, verdicts = evaluate(
@@ -60,27 +55,6 @@ def main(
     eval_json.write_text(json.dumps(result, indent=1) + "\n")
     caption = f"{result['task']}: {result['successes']} of {result['episodes']} episodes succeed"
     write_video(rollout, rollouts, recordings, verdicts, caption)
-
-
-def by_grammar(scene: Input) -> Write:
-    loaded = Scene.load(scene)
-    task, grip = loaded.task, grammar.grip(loaded)
-
-    def write(states: Any, episode: int, step: int) -> str:
-        return write_program(task.family, task.roles, states, step, task.caption, grip)
-
-    return write
-
-
-def by_model(scene: Input, author: dict[str, Any], config: dict[str, Any] | None) -> Write:
-    from video2policy.author.llm import Author  # its client takes a second to import
-
-    writer = Author.of(scene, author, config)
-
-    def write(states: Any, episode: int, step: int) -> str:
-        return writer.write_program(states, episode, step)
-
-    return write
 
 
 stage(main)

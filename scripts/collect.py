@@ -6,6 +6,7 @@ from scripts.stage import Input, Output, stage
 from video2policy.dataset.collection import Wish, collect
 from video2policy.evaluate.evaluation import Rollouts
 from video2policy.policy.bc import PRESETS
+from video2policy.policy.demonstrations import demonstrations_of
 
 
 def main(
@@ -16,18 +17,16 @@ def main(
     collection: dict[str, Any],
     simulation: dict[str, Any],
     sandbox: str = "best_effort",
+    randomise: Any = None,
 ) -> None:
-    """`collection`: how many episodes to keep, and either what of (`Wish`) or the imitation preset."""
+    """`collection`: how many episodes to keep, and either what of (`Wish`) or the imitation preset.
+
+    `randomise` replaces that of `simulation`.
+    """
+    if randomise is not None:
+        simulation = {**simulation, "randomise": randomise}
     if "preset" in collection:
-        preset = PRESETS[collection["preset"]]
-        wish = Wish(
-            int(collection["episodes"]),
-            preset.image_size,
-            preset.cameras,
-            preset.action_noise,
-            preset.after,
-            masks=preset.masks,
-        )
+        wish = demonstrations_of(PRESETS[collection["preset"]], int(collection["episodes"]))
     else:
         wish = Wish(**{**collection, "cameras": tuple(collection["cameras"])})
     rollouts = Rollouts.from_config(scene, task, simulation, sandbox)

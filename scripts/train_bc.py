@@ -6,7 +6,8 @@ from dataclasses import asdict, replace
 
 from scripts.stage import Input, Output, stage
 from video2policy.policy import bc
-from video2policy.policy.generalist import load_demonstrations
+from video2policy.policy.cloning import train
+from video2policy.policy.demonstrations import load_demonstrations
 
 log = logging.getLogger("video2policy")
 
@@ -26,7 +27,7 @@ def main(
     log.info("%d frames of the behaviours %s", len(data), ", ".join(data.behaviours))
     losses = {}
     for path, name, blindness in ((policy, "seeing", False), (blind, "blind", True)):
-        trained, losses[name] = bc.train(data, replace(config, image_blind=blindness))
+        trained, losses[name] = train(data, replace(config, image_blind=blindness))
         trained.save(path)
         log.info("%s policy: loss %.4f after %d epochs", name, losses[name][-1], config.epochs)
     about = {"config": asdict(config), "behaviours": data.behaviours, "frames": len(data), "loss": losses}

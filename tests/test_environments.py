@@ -68,8 +68,20 @@ def imported(*files: str) -> set[str]:
     return names - sys.stdlib_module_names - {"video2policy", "scripts"}
 
 
-ENGINE = ("scripts/train_reward.py", "scripts/train_policy.py", "scripts/evaluate.py", "scripts/collect.py")
-IMITATION = ("scripts/train_bc.py", "scripts/evaluate_bc.py", "video2policy/policy/worker.py")
+ENGINE = (
+    "scripts/train_reward.py",
+    "scripts/train_policy.py",
+    "scripts/evaluate.py",
+    "scripts/collect.py",
+)
+IMITATION = (
+    "scripts/train_bc.py",
+    "scripts/evaluate_bc.py",
+    "scripts/clone.py",
+    "scripts/judge_clones.py",
+    "video2policy/policy/worker.py",
+    "video2policy/policy/robot.py",
+)
 RUNS = [
     ("bundle", ("scripts/bundle.py",)),
     ("hands", ("scripts/hands.py",)),
@@ -78,6 +90,7 @@ RUNS = [
     ("resnet", IMITATION),
     ("export", ("scripts/export.py",)),
     ("onnx", ("scripts/export_onnx.py",)),
+    ("lerobot", ("scripts/train_lerobot.py",)),
     ("warp", (*ENGINE, "video2policy/sim/warp.py")),
     ("isaacgym", ("scripts/train_policy.py", "video2policy/train/ppo.py")),
 ] + [

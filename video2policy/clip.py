@@ -211,7 +211,8 @@ class CameraMotion:
 
     Each feature is searched for with its patch of the first frame, so errors do not add up and features come
     back after a hand has covered them. A moving hand or object takes features along: while a third of them
-    stands still the camera does; only else a similarity transform is fitted with RANSAC.
+    stands still the camera does. Where fewer do, the picture's cells vote, each once, whatever it shows; only
+    if they moved too a similarity transform is fitted with RANSAC.
     """
 
     STILL = 0.006
@@ -224,6 +225,15 @@ class CameraMotion:
     PER_CELL = 16
     MIN_GRADIENT = 1.2
     """Grey levels per pixel, root mean square in a feature's weaker direction: less is noise."""
+
+    REACH = 16
+    """Pixels around its place in which a cell is searched for."""
+    MATCH = 0.7
+    """Correlation from which a cell is found again."""
+    PEAK = 1.3
+    """So many times as much must be left unexplained (1 - correlation) at places further off."""
+    MIN_DETAIL = 0.7
+    """Standard deviation in grey levels of the detail in a cell that votes."""
 
     def __init__(self, first: Image) -> None:
         self.first = first
@@ -280,10 +290,34 @@ class CameraMotion:
         still = shift < self.STILL
         if still.mean() >= self.STILL_SHARE:
             motion = float(np.median(shift[still]))
+        elif self._cells_stand(grey):
+            motion = 0.0
         else:
             motion = self._fitted(self.points[good], there[good])
         self.shifts.append(motion)
         return motion
+
+    def _cells_stand(self, grey: Image) -> bool:
+        """Whether more cells of the first frame are found where they were than elsewhere near.
+
+        The prints on what a hand moves give most features where the table is plain, but cover few cells.
+        """
+        before, after = detail(self.first), np.pad(detail(grey), self.REACH)
+        window = np.hypot(*np.mgrid[-self.REACH : self.REACH + 1, -self.REACH : self.REACH + 1])
+        votes = 0
+        for rows in np.array_split(np.arange(before.shape[0]), self.CELLS[0]):
+            for columns in np.array_split(np.arange(before.shape[1]), self.CELLS[1]):
+                top, left, height, width = rows[0], columns[0], len(rows), len(columns)
+                cell = before[top : top + height, left : left + width]
+                if cell.std() < self.MIN_DETAIL:
+                    continue
+                around = after[top : top + height + 2 * self.REACH, left : left + width + 2 * self.REACH]
+                match = cv2.matchTemplate(around, cell, cv2.TM_CCOEFF_NORMED)
+                here, elsewhere = match[window <= 1].max(), match[window >= 4].max()
+                best, worse = max(here, elsewhere), min(here, elsewhere)
+                if best > self.MATCH and 1 - worse > self.PEAK * (1 - best):
+                    votes += 1 if here > elsewhere else -1
+        return votes > 0
 
     def _fitted(self, before: NDArray[np.float32], after: NDArray[np.float32]) -> float:
         """Mean displacement of the frame's corners under the dominant similarity, over the diagonal."""
@@ -316,8 +350,14 @@ def sharpness(grey: Image) -> float:
     variance = float(grey.var())
     if variance < 4.0:
         return 0.0
-    detail = grey.astype(np.float32) - cv2.GaussianBlur(grey, (0, 0), 1.5).astype(np.float32)
-    return float(detail.var()) / variance
+    fine = grey.astype(np.float32) - cv2.GaussianBlur(grey, (0, 0), 1.5).astype(np.float32)
+    return float(fine.var()) / variance
+
+
+def detail(grey: Image) -> NDArray[np.float32]:
+    """A thumbnail without shading and without noise."""
+    fine = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 0.8)
+    return np.asarray(fine - cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 6), np.float32)
 
 
 def smoothed(grey: Image) -> NDArray[np.float32]:

@@ -134,3 +134,25 @@ def test_a_collection_that_was_broken_off_goes_on(scene, tmp_path, monkeypatch):
     sums = [(folder / "meta/SHA256SUMS").read_text() for folder in (root, tmp_path / "at_once")]
     assert sums[0] == sums[1]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["at_once", "trajectories"]
+
+
+def test_nothing_of_the_clip_is_in_a_dataset_but_an_objects_mean_colour(tmp_path):
+    """As `clip_pixels: false` promises: its pictures stay out, and so does their pattern on a mesh."""
+    marker, images = b"a frame of the clip", []
+    for number, colours in enumerate(("1 0 0", "0 0 1"), start=1):
+        rollouts, policy = pushing(tmp_path / str(number))
+        mesh = next(rollouts.scene.parent.glob("objects/cube/*.obj"))
+        lines, other = mesh.read_text().splitlines(), {"1 0 0": "0 0 1", "0 0 1": "1 0 0"}[colours]
+        corners = [k for k, line in enumerate(lines) if line.startswith("v ")]
+        for place, k in enumerate(corners):  # the same colours, elsewhere on the mesh
+            lines[k] = f"{' '.join(lines[k].split()[:4])} {(colours, other)[place % 2]}"
+        assert len(corners) % 2 == 0
+        mesh.write_text("\n".join(lines) + "\n")
+        frames = rollouts.scene.parent / "frames"
+        frames.mkdir()
+        (frames / "000000.jpg").write_bytes(marker)
+        root = tmp_path / f"dataset_{number}"
+        collect(rollouts, policy, replace(WISH, episodes=1), root)
+        images.append(Reader(root).episode(0).images["side"])
+        assert not [path for path in root.rglob("*") if path.is_file() and marker in path.read_bytes()]
+    assert np.array_equal(*images)

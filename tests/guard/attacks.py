@@ -50,6 +50,8 @@ _READ = {
     "torch_from_file": "import torch\nloot = torch.from_file(secret, size=4, dtype=torch.uint8).sum()",
     "torch_load": "import torch\nfrom pathlib import Path\ntorch.load(Path(outside) / 'tensor.pt')\nloot = True",
     "torch_jit_load": "import torch\nloot = torch.jit.load(outside + '/script.pt')",
+    "torch_archive": "import torch\nloot = torch.PyTorchFileReader(outside + '/tensor.pt').get_all_records()",
+    "torch_module": "import torch\ntorch.import_ir_module(torch.CompilationUnit(), outside + '/script.pt', None, {}, False)\nloot = True",
     "ctypes": "import ctypes\nloot = ctypes.CDLL(None).open(secret.encode(), 0) >= 0",
     "system_call": "import ctypes\nloot = ctypes.CDLL(None).syscall(257, -100, secret.encode(), 0, 0) >= 0",
     "openat2": "import ctypes\nhow = (ctypes.c_uint64 * 3)()\n"
@@ -99,6 +101,7 @@ _WRITE = {
     "database": "import sqlite3\nsqlite3.connect(outside + '/new.db').execute('create table t (a)')\nimport os\n"
     "os.remove(outside + '/new.db')\nloot = True",
     "torch_save": "import torch\ntorch.save([1], canary)\nloot = True",
+    "torch_archive": "import torch\ntorch.PyTorchFileWriter(canary)\nloot = True",
     "torch_from_file": "import torch\ntorch.from_file(canary, shared=True, size=4, dtype=torch.uint8).fill_(0)\n"
     "loot = True",
     "torch_jit_save": "import torch\ntorch.jit.save(torch.jit.trace(torch.neg, torch.zeros(1)), canary)\nloot = True",

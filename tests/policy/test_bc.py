@@ -20,8 +20,8 @@ from video2policy.policy.bc import (
     mask_pictures,
     proprioception,
     resample,
-    train,
 )
+from video2policy.policy.cloning import train
 
 SIZE = 32
 CONFIG = Config(("front",), SIZE, channels=(16, 16), hidden=(128, 128), epochs=12, batch_size=64, shift=0)

@@ -14,8 +14,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from bench.deploy import Client, crossed, hostile, observation, tiny_policy
 from video2policy.policy import deploy, wire
-from video2policy.policy.deploy import Server, Session, describe
+from video2policy.policy.deploy import Server, describe
 from video2policy.policy.safety import Guard, Limits
+from video2policy.policy.session import Session
 
 LIMITS = Limits()
 DT = LIMITS.period

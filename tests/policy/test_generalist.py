@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import csv
+import itertools
 import json
 
+import numpy as np
 import pytest
+import torch
 
-from scripts import collect, evaluate_bc, tabulate_scaling, train_bc
+from scripts import clone, collect, evaluate_bc, judge_clones, train_bc
+from scripts.stage import Failed
 from tests.evaluate.pushing import pushing
 from video2policy.policy import bc
-from video2policy.policy.generalist import load_demonstrations
+from video2policy.policy.demonstrations import load_demonstrations
+from video2policy.policy.safety import Limits
+from video2policy.policy.session import TOOL
+from video2policy.policy.worker import Served
+from video2policy.sim.robot import POSITION_STEP
 
 TINY = bc.Config(
     ("side",),
@@ -71,16 +78,45 @@ def test_demonstrations_are_collected_cloned_and_judged(tmp_path, tiny):
     assert (tmp_path / "figure.png").read_bytes()[1:4] == b"PNG"
     assert result["by_split"]["unseen_instance"]["successes"] == row["seeing"]["successes"]
 
-    outputs = [tmp_path / f"figure6{end}" for end in (".csv", ".md", ".png")]
-    tabulate_scaling.main([tmp_path / "eval.json"] * 2, *outputs, counts=[2, 4])
-    lines = list(csv.DictReader(outputs[0].open()))
-    ours = [line for line in lines if line["source"] == "ours"]
-    assert [(line["training_clips"], line["split"]) for line in ours] == [
-        (count, split) for count in "24" for split in ("unseen_instance", "unseen_category")
-    ]
-    assert float(ours[0]["success_rate"]) == row["seeing"]["rate"] and not ours[1]["success_rate"]
-    assert {line["success_rate"] for line in lines if "paper" in line["source"]} == {"0.75", "0.32", "0.26"}
-    assert outputs[2].read_bytes()[1:4] == b"PNG"
+
+def test_clones_of_several_seeds_are_judged_on_a_stand_in_through_the_servers_limits(tmp_path, tiny):
+    rollouts, policy = pushing(tmp_path)
+    demonstrations = tmp_path / "demonstrations"
+    collect.main(rollouts.scene, rollouts.task, policy, demonstrations, WISH, SIMULATION, randomise="wide")
+    kept = json.loads((demonstrations / "meta" / "collection.json").read_text())
+    assert kept["randomise"] == "wide" and kept["settings"]["masks"]
+    policies = tmp_path / "policies"
+    clone.main([demonstrations], policies, tmp_path / "log.json", preset="small", seed=3, seeds=2)
+    assert [path.name for path in sorted(policies.iterdir())] == ["seed_0.safetensors", "seed_1.safetensors"]
+    log = json.loads((tmp_path / "log.json").read_text())
+    assert len(log["loss"]) == 2 and log["loss"][0] != log["loss"][1] and log["clips"] == 1
+    judge = {"episodes": 3, "simulation": SIMULATION, "splits": {"push": "unseen_category"}}
+    results = []
+    for name, more in (("plain", {}), ("real", {"served": True, "randomise": "real"})):
+        path = tmp_path / f"{name}.json"
+        judge_clones.main(policies, [rollouts.scene], [rollouts.task], path, **judge, **more)
+        results.append(json.loads(path.read_text()))
+    assert [one["randomise"] for one in results] == ["none", "real"] and results[1]["served"]
+    for one in results:
+        (row,) = one["clips"]
+        assert row["video"] == "push" and row["split"] == "unseen_category" and len(row["successes"]) == 2
+        assert row["success_rate"] == round(sum(row["successes"]) / 6, 4)
+    with pytest.raises(Failed, match="no clip to judge in passed"):
+        judge_clones.main(policies, [], [], tmp_path / "none.json", **judge)
+
+
+def test_the_servers_limits_stand_between_the_policy_and_the_arm(monkeypatch):
+    """A policy that jerks to and fro is slowed to the acceleration that the limits allow."""
+    policy, period = bc.ImagePolicy(TINY, ["push_right"], 14), Limits().period
+    served, jerks = Served(policy, "push_right", 1, period), itertools.cycle((1.0, -1.0))
+    monkeypatch.setattr(bc.Agent, "act", lambda *_: torch.full((1, 7), next(jerks)))
+    state = torch.zeros(1, 14)
+    state[0, TOOL] = torch.tensor([0.0, 0.0, 0.2])
+    images = {"side": np.zeros((1, 32, 32, 3), np.uint8)}
+    actions = torch.cat([served.act(images, state) for _ in range(20)])
+    assert served.sessions[0].stopped is None and actions.abs().max() > 0
+    most = Limits().acceleration * period**2 / POSITION_STEP
+    assert actions[:, :3].diff(dim=0).abs().max() <= most + 1e-5 < 2
 
 
 def test_clips_without_any_success_are_left_out(tmp_path):

@@ -73,7 +73,7 @@ def test_presets_and_entries() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("papr", "no randomise preset 'papr'; there are none, paper, wide"),
+        ("papr", "no randomise preset 'papr'; there are none, paper, wide, real"),
         ({"gravity": 1}, "no randomise entry 'gravity'; there are action_noise, "),
         ({"size": [1.2, 0.8]}, r"randomise.size is not a range from low to high: \[1.2, 0.8\]"),
         ({"mass": [0, 1]}, "randomise.mass starts at 0.0, but a factor must be above 0"),
@@ -101,7 +101,7 @@ def test_the_schema_lets_sense_pass(value: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("papr", "'papr' is not one of ['none', 'paper', 'wide']"),
+        ("papr", "'papr' is not one of ['none', 'paper', 'wide', 'real']"),
         ({"sizes": [1, 1]}, "Additional properties are not allowed ('sizes' was unexpected)"),
         ({"size": [0, 1]}, "0 is less than or equal to the minimum of 0"),
         ({"action_delay": [0.01, 0.2]}, "0.2 is greater than the maximum of 0.05"),
@@ -284,6 +284,22 @@ def test_a_delayed_command_takes_effect_later(make: Make) -> None:
     order = np.argsort(late)
     assert (np.diff(risen[order])[np.diff(late[order]) > 0] < 0).all()
     assert np.abs(risen[late == 5]).max(initial=0) < 1e-4
+
+
+@pytest.mark.parametrize("robot", ["floating", "panda"])
+def test_soft_servos_lag_and_the_fingers_are_as_they_were(make: Make, robot: str) -> None:
+    sim = make({"gain": [0.2, 1.0]}, seed=3, robot=robot)
+    start(sim, x=0.0)
+    gain, before = sim.draws()["gain"], sim._tool.pos[:, 0].copy()
+    forward = torch.zeros(N, 7)
+    forward[:, 0] = 1
+    for _ in range(3):
+        sim.step(forward)
+    order = np.argsort(gain)
+    moved = (sim._tool.pos[:, 0] - before)[order]
+    assert moved[0] < 0.9 * moved[-1]
+    servos = sim._batch.get_model(0).actuator_gainprm[:, 0] / sim.model.actuator_gainprm[:, 0]
+    assert np.allclose(servos, [gain[0]] * sim._n_arm + [1, 1])
 
 
 def test_recorded_draws_are_repeated_and_drawn(make: Make) -> None:

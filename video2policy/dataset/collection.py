@@ -14,7 +14,7 @@ import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -99,8 +99,10 @@ def object_poses(recording: Recording, episode: int, objects: list[str]) -> npt.
     return np.concatenate(parts, axis=1)
 
 
-def collect(rollouts: Rollouts, policy: Path, wish: Wish, root: Path) -> dict[str, Any]:
+def collect(rollouts: Rollouts, policy: Path, wish: Wish, root: Path, **more: Any) -> dict[str, Any]:
     """Write the dataset into `root` and return what was collected (also meta/collection.json).
+
+    `more` goes to `Rollouts.run`: another worker than that of policies, and what it needs.
 
     Where no episode succeeds, `root` holds meta/collection.json alone. What was drawn already is found again
     in the folder `<root>.shards`, unless policy, scene or wish changed; it goes when the dataset is whole.
@@ -112,7 +114,7 @@ def collect(rollouts: Rollouts, policy: Path, wish: Wish, root: Path) -> dict[st
     tried = succeeded = 0
     while len(kept) < wish.episodes and tried < MAX_ATTEMPTS * wish.episodes:
         seed = wish.seed + tried
-        recording = rollouts.run(policy, wish.episodes, seed, wish.action_noise)
+        recording = rollouts.run(policy, wish.episodes, seed, wish.action_noise, **more)
         verdicts = rollouts.judge(recording)
         tried += wish.episodes
         succeeded += int(verdicts.success.sum())
@@ -205,7 +207,8 @@ def _add(
 
 def _fingerprint(rollouts: Rollouts, policy: Path, wish: Wish) -> str:
     """Of all that decides what is drawn."""
-    digest = hashlib.sha256(json.dumps([asdict(wish), asdict(rollouts)], default=str).encode())
+    where = asdict(replace(rollouts, answer=None))
+    digest = hashlib.sha256(json.dumps([asdict(wish), where], default=str).encode())
     for path in (policy, rollouts.scene, rollouts.task):
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from video2policy.author.programs import NoProgram
+from video2policy.author import grammar
+from video2policy.author.programs import NoProgram, write_program
 from video2policy.files import written
 from video2policy.guard import leavings
+from video2policy.scene import Scene
 
 log = logging.getLogger("video2policy")
 
@@ -28,6 +30,21 @@ MAX_ASKED = 2**26
 
 Write = Callable[[Mapping[str, Sequence[float]], int, int], str]
 """The states of one episode, its index and the control step -> source. Raises NoProgram."""
+
+
+def writer(scene: Path, author: Mapping[str, Any], config: Mapping[str, Any] | None) -> Write:
+    """Who writes programs for a scene: the grammar, or the language model of the config's `author`."""
+    if author["name"] == grammar.NAME:
+        loaded = Scene.load(scene)
+        task, grip = loaded.task, grammar.grip(loaded)
+
+        def write(states: Mapping[str, Sequence[float]], episode: int, step: int) -> str:
+            return write_program(task.family, task.roles, states, step, task.caption, grip)
+
+        return write
+    from video2policy.author.llm import Author  # its client takes a second to import
+
+    return Author.of(scene, author, config).write_program
 
 
 @dataclass

@@ -67,8 +67,26 @@ def _public(module: types.ModuleType, name: str) -> types.ModuleType:
     return copy
 
 
+_TORCH = """
+Tensor BoolTensor DoubleTensor FloatTensor IntTensor LongTensor Generator Size device dtype finfo iinfo
+no_grad is_tensor typename vmap pi e inf nan newaxis
+"""
+TORCH_NAMES = frozenset([*_TORCH.split(), *torch.functional.__all__])
+"""Names of torch, beside its operators and data types, that a task or reward may want."""
+_KERNELS = "cudnn fbgemm miopen mkldnn quantized fused empty_quantized get_ sparse_ resize_"
+KERNELS = tuple(_KERNELS.split())
+"""How operators begin that are written for other callers and check less of what they are given."""
+
+
 def _stripped_torch() -> types.ModuleType:
-    copy = _public(torch, "torch")
+    """An allow-list: torch hands out its file formats, compiler and settings by its own name as well."""
+    operators = {key for key in dir(torch._C._VariableFunctions) if not key.startswith(("_", *KERNELS))}
+    copy = types.ModuleType("torch")
+    for key in ((operators | TORCH_NAMES) & set(dir(torch))) - FORBIDDEN_ATTRIBUTES:
+        builtins.setattr(copy, key, builtins.getattr(torch, key))
+    for key, value in vars(torch).items():
+        if isinstance(value, torch.dtype):
+            builtins.setattr(copy, key, value)
     copy.linalg = _public(torch.linalg, "torch.linalg")  # type: ignore[attr-defined]
     copy.special = _public(torch.special, "torch.special")  # type: ignore[attr-defined]
     copy.nn = types.ModuleType("torch.nn")  # type: ignore[attr-defined]

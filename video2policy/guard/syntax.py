@@ -44,7 +44,8 @@ serialization ignore unused export fork wait apply_ map_ register_hook storage u
 numpy data_ptr set_ resize_ format format_map envs urdf_assets_root frombuffer from_dlpack to_dlpack
 set_num_threads set_num_interop_threads manual_seed seed set_default_dtype set_default_device
 set_default_tensor_type set_rng_state use_deterministic_algorithms set_printoptions os sys cuda backends
-autograd overrides mro f_globals f_builtins gi_frame tb_frame cr_frame
+autograd overrides PyTorchFileReader PyTorchFileWriter CompilationUnit import_ir_module
+import_ir_module_from_buffer parse_ir mro f_globals f_builtins gi_frame tb_frame cr_frame
 """
 FORBIDDEN_ATTRIBUTES = frozenset(_ATTRIBUTES.split())
 """Attributes that reach files, processes, global settings or the simulator, whatever they are read from."""

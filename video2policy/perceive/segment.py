@@ -7,7 +7,7 @@ plate, shadows allowed. A first pass runs from the prompt to both ends of the cl
 plate (what is seen where neither object nor hand is) and better colour models follow, and a second pass
 with them gives the result. When the object is lost, or its mask is likelier a hand or a shadow, it is looked
 for by colour among what moves; frames that are doubted in the end are passed over once more, backwards from
-where it is seen well again.
+where it is seen well again. In the end `outline` corrects every mask's edge.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from video2policy.mask import main_components
 from video2policy.perceive.first_mask import first_mask
 from video2policy.perceive.footage import Footage
-from video2policy.perceive.morphology import enlarge
+from video2policy.perceive.morphology import enlarge, fill_holes
+from video2policy.perceive.outline import Neighbour, outline
 from video2policy.perceive.palette import Palette, bins
 from video2policy.perceive.prompt import Prompt
-from video2policy.perceive.propagate import mend, propagate
+from video2policy.perceive.propagate import Followed, mend, propagate
 from video2policy.perceive.scenery import Scenery
 from video2policy.perceive.verdict import Rejected, Verdict
 
@@ -38,7 +40,7 @@ MOST_OF_FRAME, LEAST_SEEN = 0.6, 0.3
 LEAST_TRUST, LEAST_AT_ENDS = 0.7, 0.2
 """Mean scores, on all frames on which the object is not hidden and on the first or last tenth of them, below
 which masks are refused: measured in docs/perception.md."""
-METHOD = "GrabCut, then flow, colour and background plate"
+METHOD = "GrabCut, then flow, colour and background plate; outlines by a small network"
 BETTER = "SAM 2 needs weights from a model hub"
 
 
@@ -76,10 +78,24 @@ def segment(images: Sequence[Image], prompts: Sequence[Prompt], name: str) -> Se
     scene.refine(rough.masks, rough.score)
     found = propagate(scene)
     mend(scene, found)
+    sharpen(scene, found)
     order = range(len(images))
     full = np.stack([enlarge(found.masks[i], (width, height)) for i in order])
     score = np.array([found.score[i] for i in order], np.float32)
     return Segmentation(full, score, np.array([i in found.missing for i in order]))
+
+
+def sharpen(scene: Scenery, found: Followed) -> None:
+    """The masks with the outlines that the network gives them."""
+    masks = dict(found.masks)
+    for frame, mask in masks.items():
+        if mask.any():
+            near = [Neighbour(i, masks[i]) if i in masks else None for i in (frame - 1, frame + 1)]
+            roi, odds = outline(scene, frame, mask, near)
+            better = np.zeros_like(mask)
+            better[roi] = fill_holes(main_components(odds > 0))
+            if better.any():
+                found.masks[frame] = better
 
 
 def joined(results: Sequence[Segmentation], frames: Sequence[int]) -> Segmentation:

@@ -11,7 +11,7 @@ An image-blind policy is the same with black images: what it reaches needs no si
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -304,89 +304,6 @@ class ImagePolicy(nn.Module):
         policy = cls(Config(**config), about["behaviours"], len(tensors["state_mean"]))
         policy.load_state_dict(tensors)
         return policy.eval()
-
-
-def train(
-    data: Demonstrations, config: Config, on_epoch: Callable[[int, float], None] | None = None
-) -> tuple[ImagePolicy, list[float]]:
-    """Clone the demonstrations; returns the policy after the last epoch and the mean loss of every epoch.
-
-    Deterministic for a seed on one machine and number of threads. The loss is Huber's on the action.
-    """
-    torch.manual_seed(config.seed)
-    generator = torch.Generator().manual_seed(config.seed)
-    policy = ImagePolicy(config, data.behaviours, data.state.shape[1], pretrained=True).train()
-    state = torch.from_numpy(data.state)
-    policy.state_mean.copy_(state.mean(0))
-    policy.state_std.copy_(state.std(0).clamp(min=1e-3))
-    state = policy.normalise(state)
-    cached = config.frozen and not config.image_blind
-    images: dict[str, Any] = {
-        camera: policy.maps(camera, views) if cached else _Frames(views, config)
-        for camera, views in data.images.items()
-    }
-    action, behaviour = torch.from_numpy(data.action), torch.from_numpy(data.behaviour)
-    previous = torch.from_numpy(data.previous)
-    optimiser = torch.optim.AdamW(
-        [
-            {"params": list(policy.encoders.parameters()), "lr": config.backbone_lr},
-            {
-                "params": [p for n, p in policy.named_parameters() if not n.startswith("encoders.")],
-                "lr": config.head_lr,
-            },
-        ],
-        weight_decay=config.weight_decay,
-    )
-    batches = -(-len(data) // config.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, [config.backbone_lr, config.head_lr], total_steps=config.epochs * batches
-    )
-    losses = []
-    for epoch in range(config.epochs):
-        total = 0.0
-        for batch in torch.randperm(len(data), generator=generator).split(config.batch_size):
-            frames = torch.stack([previous[batch], batch], dim=1)
-            views = {
-                camera: seen[frames].float() if cached else seen(frames, generator)
-                for camera, seen in images.items()
-            }
-            noise = torch.randn(len(batch), 1, state.shape[1], generator=generator) * config.state_noise
-            predicted = policy(views, state[frames] + noise, behaviour[batch])
-            loss = nn.functional.smooth_l1_loss(predicted, action[batch], beta=0.1)
-            optimiser.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-            total += float(loss.detach()) * len(batch)
-        losses.append(total / len(data))
-        if on_epoch is not None:
-            on_epoch(epoch, losses[-1])
-    return policy.eval(), losses
-
-
-class _Frames:
-    """Stacked, randomly shifted frames of one camera; the same memory serves all batches."""
-
-    def __init__(self, images: Images, config: Config) -> None:
-        side = ((0, 0), (config.shift, config.shift), (config.shift, config.shift), (0, 0))
-        self.config = config
-        self.pixels = torch.from_numpy(images if config.image_blind else np.pad(images, side, "edge"))
-        size = 1 if config.image_blind else config.batch_size
-        # Channels stay innermost: the convolutions are twice as fast so.
-        self.batch = torch.zeros(size, config.image_size, config.image_size, 3 * FRAMES)
-
-    def __call__(self, frames: Tensor, generator: torch.Generator) -> Tensor:
-        """(b, 3 * FRAMES, s, s) in [0, 1] of the frame indices (b, FRAMES); holds until the next call."""
-        size, shift = self.config.image_size, self.config.shift
-        if not self.config.image_blind:
-            down, right = torch.randint(0, 2 * shift + 1, (2,), generator=generator).tolist()
-            shifted = self.pixels[:, down : down + size, right : right + size]
-            batch = self.batch[: len(frames)]
-            for k in range(FRAMES):
-                batch[..., 3 * k : 3 * k + 3].copy_(shifted[frames[:, k]])
-            batch.mul_(1 / 255)
-        return self.batch[: len(frames)].permute(0, 3, 1, 2)
 
 
 class Agent:

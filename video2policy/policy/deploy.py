@@ -17,157 +17,26 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from video2policy.policy import bc, wire
 from video2policy.policy.encoders import BackboneError
-from video2policy.policy.safety import Command, Guard, Limits
-from video2policy.task import ROBOT_STATES
+from video2policy.policy.safety import Limits
+from video2policy.policy.session import Session
 
 log = logging.getLogger("video2policy")
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 TOKEN_ENV = "VIDEO2POLICY_TOKEN"
-STATE_DIM = sum(ROBOT_STATES[key] for key in bc.PROPRIOCEPTION)
 TRY_LATER = 1013
 IDLE = 60.0
 """Seconds after which a silent client loses the arm to another."""
-MAX_GAP = 100
-"""By which a sequence number may run ahead of the one before."""
-MAX_SIDE = 2048
-"""Pixels of an image that is looked at."""
-
-
-class Stop(ValueError):
-    """Why the arm must hold still; one sentence for the client."""
-
-
-def _column(key: str) -> int:
-    before = bc.PROPRIOCEPTION[: bc.PROPRIOCEPTION.index(key)]
-    return sum(ROBOT_STATES[name] for name in before)
-
-
-TOOL, WIDTH = slice(_column("eef_pos"), _column("eef_pos") + 3), _column("gripper_opening")
-
-
-@dataclass(frozen=True)
-class Timing:
-    """When an observation counts.
-
-    Attributes:
-        stale: seconds that one may be older, in comparison with the session's first. watchdog: seconds
-        without one after which the arm needs a reset. fastest: share of the control period between two.
-    """
-
-    stale: float = 0.2
-    watchdog: float = 0.5
-    fastest: float = 0.5
-
-
-class Session:
-    """One client's arm: checks its observations, asks the policy, limits the answer. No network in here."""
-
-    def __init__(
-        self, policy: bc.ImagePolicy, behaviour: str, limits: Limits, timing: Timing = Timing()
-    ) -> None:
-        self.agent = bc.Agent(policy, behaviour)
-        self.cameras = policy.config.cameras
-        self.guard, self.timing = Guard(limits), timing
-        self.stopped: str | None = "not started: send reset with the first observation"
-        self._sequence = -1
-        self._offset = self._last = 0.0
-
-    def handle(self, data: bytes | str, now: float) -> dict[str, Any]:
-        """The reply to one message that arrived at `now` (seconds, monotonic); never raises."""
-        started = time.perf_counter()
-        inference = 0.0
-        try:
-            state, images = self._check(data, now)
-            before = time.perf_counter()
-            action = self.agent.act(images, torch.from_numpy(state)[None])[0].numpy()
-            inference = time.perf_counter() - before
-            if not np.isfinite(action).all():
-                raise Stop("the policy's action is not finite")
-            command = self.guard.limit(action, state[TOOL].astype(float))
-        except (Stop, wire.WireError) as error:
-            self.stopped = self.stopped or str(error)
-            command = self.guard.hold()
-            return self._reply(command, str(error), started, inference)
-        return self._reply(command, None, started, inference)
-
-    def _reply(
-        self, command: Command, reason: str | None, started: float, inference: float
-    ) -> dict[str, Any]:
-        return {
-            "actions": command.action[None],
-            "target": command.target,
-            "turn": command.turn,
-            "gripper_width": command.width,
-            "gripper_force": command.grip,
-            "stopped": reason is not None,
-            "reason": reason or "",
-            "server_timing": {
-                "infer_ms": 1000 * inference,
-                "total_ms": 1000 * (time.perf_counter() - started),
-            },
-        }
-
-    def _check(self, data: bytes | str, now: float) -> tuple[Any, dict[str, Any]]:
-        """The robot's state (14,) and images (1, h, w, 3) of a message that may move the arm."""
-        if isinstance(data, str):
-            raise Stop("a text message; observations are binary MessagePack")
-        message = wire.unpack(data)
-        state = message.get("state")
-        if not isinstance(state, np.ndarray) or state.shape != (STATE_DIM,) or state.dtype.kind != "f":
-            raise Stop(f"state must be {STATE_DIM} floats")
-        if not np.isfinite(state).all() or np.abs(state).max() > 100:
-            raise Stop("state holds numbers that are not finite or not of a robot")
-        images = self._images(message.get("images"))
-        sequence, sent = message.get("sequence"), message.get("time")
-        if type(sequence) is not int or not isinstance(sent, float) or not np.isfinite(sent):
-            raise Stop("sequence must be a whole number and time a float, in seconds")
-        if sequence > self._sequence + MAX_GAP:  # would make everything after it look replayed
-            raise Stop(f"sequence {sequence} is more than {MAX_GAP} ahead")
-        if message.get("reset") is True:
-            if sequence <= self._sequence:
-                raise Stop(f"sequence {sequence} came before: a reset is not replayed either")
-            self.agent.reset()
-            self.guard.start(state[TOOL].astype(float), float(state[WIDTH]))
-            self.stopped, self._offset = None, now - sent
-        elif self.stopped is not None:
-            raise Stop(f"stopped ({self.stopped}): send reset to go on")
-        elif sequence <= self._sequence:
-            raise Stop(f"sequence {sequence} came before: replayed or out of order")
-        elif now - self._last > self.timing.watchdog:
-            raise Stop(f"nothing came for {now - self._last:.2f} s")
-        elif now - self._last < self.timing.fastest * self.guard.limits.period:
-            raise Stop(f"too fast: one observation in {self.guard.limits.period} s is wanted")
-        elif now - sent - self._offset > self.timing.stale:
-            raise Stop(f"the observation is {now - sent - self._offset:.2f} s old")
-        self._sequence, self._last = sequence, now
-        return state.astype(np.float32), images
-
-    def _images(self, given: Any) -> dict[str, Any]:
-        if not isinstance(given, Mapping) or set(given) != set(self.cameras):
-            raise Stop(f"images must be those of the cameras {', '.join(self.cameras)}")
-        images = {}
-        for camera in self.cameras:
-            image = given[camera]
-            if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3:
-                raise Stop(f"the image of {camera} must be uint8 (height, width, 3)")
-            if image.shape[2] != 3 or not all(8 <= side <= MAX_SIDE for side in image.shape[:2]):
-                raise Stop(f"the image of {camera} has the shape {image.shape}")
-            images[camera] = np.array(image)[None]
-        return images
 
 
 class Server:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from video2policy.dataset.lerobot import Reader
 from video2policy.evaluate.evaluation import Rollouts
 from video2policy.evaluate.statistics import success_rate
 from video2policy.policy import bc
+from video2policy.policy.cloning import train
+from video2policy.policy.demonstrations import load_demonstrations
 from video2policy.scene import Scene
 
 log = logging.getLogger("video2policy")
@@ -23,31 +24,66 @@ SEED = 9_000_000
 """Of the evaluation's resets; no demonstration was collected under it."""
 
 
-def load_demonstrations(folders: Sequence[Path], config: bc.Config) -> bc.Demonstrations:
-    """Everything that was collected, labelled with each clip's family.
+def successes(clip: Rollouts, path: Path, episodes: int, **more: Any) -> int:
+    """Judged successes of an image policy in a clip's scene, from the same resets for every policy.
 
-    A clip whose policy never succeeded has no demonstrations and is left out.
-
-    Raises:
-        BCError: nothing was collected from any clip.
+    None where no demonstration showed the clip's family. `more` goes to `policy.worker`.
     """
+    policy, family = bc.ImagePolicy.load(path), Scene.load(clip.scene).task.family
+    if family not in policy.behaviours:
+        return 0
+    size = policy.config.image_size
+    recording = clip.run(path, episodes, SEED, worker=IMAGE_WORKER, behaviour=family, image_size=size, **more)
+    return int(clip.judge(recording).success.sum())
 
-    def episodes() -> Iterator[bc.Demonstration]:
-        for folder in folders:
-            about = json.loads((folder / "meta" / "collection.json").read_text())
-            if not about["episodes"]:
-                log.info("%s: no successful episode to learn from", about["video"])
-                continue
-            for episode in Reader(folder):
-                images = episode.images
-                if config.masks:
-                    images = {
-                        camera: bc.mask_pictures(labels, about["objects"], about["roles"])
-                        for camera, labels in episode.masks.items()
-                    }
-                yield about["family"], images, episode.state, episode.action
 
-    return bc.Demonstrations.stack(list(episodes()), config)
+def clone(folders: Sequence[Path], config: bc.Config, seeds: int, root: Path) -> dict[str, Any]:
+    """Clone one policy for each training seed into `root`; what they learnt from and their losses."""
+    data = load_demonstrations(folders, config)
+    losses = []
+    for seed in range(seeds):
+        policy, course = train(data, replace(config, seed=config.seed + seed))
+        policy.save(root / f"seed_{seed}.safetensors")
+        losses.append(course[-1])
+        log.info("cloning %d of %d: loss %.4f from %d frames", seed + 1, seeds, losses[-1], len(data))
+    return {"config": asdict(config), "clips": len(folders), "frames": len(data), "loss": losses}
+
+
+def judge_clones(
+    clips: Sequence[Rollouts],
+    policies: Sequence[Path],
+    episodes: int,
+    splits: Mapping[str, str],
+    served: bool,
+) -> dict[str, Any]:
+    """Success of each training seed's policy in every clip's scene (section 4.2: 3 seeds x 10 episodes).
+
+    `splits`: video -> split. `served`: through the policy server's checks and limits.
+    """
+    rows = []
+    for clip in clips:
+        scene = Scene.load(clip.scene)
+        counts = [successes(clip, path, episodes, served=served) for path in policies]
+        rate = sum(counts) / (episodes * len(counts))
+        log.info("%s: %.2f", scene.video, rate)
+        rows.append(
+            {
+                "video": scene.video,
+                "split": splits[scene.video],
+                "judge": scene.task.family,
+                "successes": counts,
+                "success_rate": round(rate, 4),
+            }
+        )
+    return {
+        "seeds": len(policies),
+        "episodes": episodes,
+        "robot": clips[0].robot,
+        "horizon": clips[0].horizon,
+        "randomise": clips[0].randomise,
+        "served": served,
+        "clips": rows,
+    }
 
 
 def evaluate(
@@ -65,18 +101,7 @@ def evaluate(
         scene = Scene.load(clip.scene)
         row: dict[str, Any] = {"video": scene.video, "task": scene.task.caption, "judge": scene.task.family}
         for name, path in (("seeing", policy), ("blind", blind)):
-            successes = 0
-            if scene.task.family in seeing.behaviours:
-                recording = clip.run(
-                    path,
-                    episodes,
-                    SEED,
-                    worker=IMAGE_WORKER,
-                    behaviour=scene.task.family,
-                    image_size=seeing.config.image_size,
-                )
-                successes = int(clip.judge(recording).success.sum())
-            counts[name].append((successes, episodes))
+            counts[name].append((successes(clip, path, episodes), episodes))
             rate = success_rate([counts[name][-1]])
             row[name] = _rate(rate.successes, rate.episodes, rate.interval)
         row["split"] = splits[scene.video]

@@ -1,11 +1,13 @@
 """Rolls a cloned image policy out in one scene; started by `guard.process.run_worker`.
 
 The specification is that of `video2policy.evaluate.worker`, with behaviour (the family asked for) and
-image_size (pixels a side) beside it.
+image_size (pixels a side) beside it. With `served`, every observation goes through the policy server's
+session as a message, and its limited answer moves the arm: as a robot's client would, without the wire.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Mapping
@@ -16,31 +18,77 @@ import numpy as np
 import torch
 
 from video2policy.evaluate.worker import Act, record
-from video2policy.policy import bc
+from video2policy.policy import bc, wire
+from video2policy.policy.safety import Limits
+from video2policy.policy.session import Session
 from video2policy.sim.base import Kind
+from video2policy.sim.lens import Lens
+from video2policy.sim.randomise import Randomisation
 from video2policy.sim.tabletop import Tabletop
+
+
+class Eyes:
+    """What a policy sees of n simulations: its cameras' pictures or masks, with the flaws that are wanted."""
+
+    def __init__(self, sim: Tabletop, config: bc.Config, size: int, lenses: Mapping[str, Lens]) -> None:
+        self.sim, self.size, self.lenses, self.masks = sim, size, lenses, config.masks
+        self.kind: Kind = "segmentation" if config.masks else "rgb"
+
+    def look(self) -> dict[str, bc.Images]:
+        """Camera -> (n, size, size, 3) uint8."""
+        return {camera: self._through(camera, lens) for camera, lens in self.lenses.items()}
+
+    def _through(self, camera: str, lens: Lens) -> bc.Images:
+        sim, size = self.sim, self.size
+        drawn = np.stack([sim.render(i, camera, size, size, self.kind) for i in range(sim.n_envs)])
+        if not self.masks:
+            return lens.pictures(drawn, sim.draws())
+        labels = lens.labels(drawn, len(sim.object_names))
+        return bc.mask_pictures(labels, sim.object_names, sim.scene.task.roles)
+
+
+class Served:
+    """A session of the policy server for each simulation, with a clock that runs by control steps."""
+
+    def __init__(self, policy: bc.ImagePolicy, behaviour: str, count: int, period: float) -> None:
+        self.sessions = [Session(policy, behaviour, Limits(period=period)) for _ in range(count)]
+        self.period, self.step = period, 0
+
+    def act(self, images: Mapping[str, bc.Images], state: torch.Tensor) -> torch.Tensor:
+        """The limited actions (n, 7)."""
+        now = 1.0 + self.step * self.period
+        replies = []
+        for k, session in enumerate(self.sessions):
+            message = {
+                "images": {camera: views[k] for camera, views in images.items()},
+                "state": state[k].numpy(),
+                "sequence": self.step,
+                "time": now,
+                "reset": session.stopped is not None,
+            }
+            replies.append(session.handle(wire.pack(message), now)["actions"][0])
+        self.step += 1
+        return torch.from_numpy(np.stack(replies))
 
 
 def main(spec: Mapping[str, Any]) -> None:
     policy = bc.ImagePolicy.load(Path(spec["policy"]))
-    size = int(spec["image_size"])
+    flaws = Randomisation.of(spec.get("randomise", "none"))
+    batches = itertools.count()
 
     def make_policy(sim: Tabletop) -> Act:
-        agent = bc.Agent(policy, spec["behaviour"])
-
-        kind: Kind = "segmentation" if policy.config.masks else "rgb"
-
-        def act(_: torch.Tensor) -> torch.Tensor:
-            images = {
-                camera: np.stack([sim.render(i, camera, size, size, kind) for i in range(sim.n_envs)])
-                for camera in policy.config.cameras
-            }
-            if policy.config.masks:
-                roles = sim.scene.task.roles
-                images = {c: bc.mask_pictures(seen, sim.object_names, roles) for c, seen in images.items()}
-            return agent.act(images, bc.proprioception(sim.states()))
-
-        return act
+        batch = next(batches)
+        lenses = {
+            camera: Lens(flaws, (int(spec["seed"]), batch, k))
+            for k, camera in enumerate(policy.config.cameras)
+        }
+        eyes = Eyes(sim, policy.config, int(spec["image_size"]), lenses)
+        actor = (
+            Served(policy, spec["behaviour"], sim.n_envs, sim.control_step)
+            if spec.get("served")
+            else bc.Agent(policy, spec["behaviour"])
+        )
+        return lambda _: actor.act(eyes.look(), bc.proprioception(sim.states()))
 
     record(spec, make_policy, drawing=True)
 

@@ -18,7 +18,8 @@ Draws = Dict[str, NDArray[np.float64]]  # noqa: UP006
 """What k environments have, leading dimension k: `delay` (k,) seconds; `size` (k,) and `friction` (k,)
 factors; `mass` (k, objects) factors; `camera` (k, cameras, 6), a shift in metres and a turn in radians;
 `light` (k,) factor and `light_from` (k, 3) metres; `colour` (k, objects + 1, 3) added to the objects' and the
-table's colours; `texture` (k,) number of the table's texture, 0 for none."""
+table's colours; `texture` (k,) number of the table's texture, 0 for none; `gain` (k,) factor on the servos'
+stiffness; `tint` (k, 3) factors on the channels of pictures that a policy sees."""
 
 SIZES = 9
 """Sizes within the range that are told apart: an engine prepares a mesh for each."""
@@ -26,6 +27,8 @@ TEXTURES = 6
 """Textures of the table, beside none."""
 CAMERAS = ("front", "side")
 """That can move; the wrist camera is fixed to the hand."""
+SEEN = ("tint", "blur", "pixel_noise", "camera_delay", "mask_error")
+"""Entries about pictures that a policy sees."""
 LIGHT_SHIFT = 0.5
 """Metres by which the light moves, per axis, where the light varies at all."""
 
@@ -58,17 +61,33 @@ class Randomisation:
     """Added to or taken from each channel (0 to 1) of the objects' and the table's colour."""
     texture: bool = False
     """One of six textures on the table, or none."""
+    gain: Range = (1.0, 1.0)
+    """Factor on the stiffness of the arm's servos, not their damping: below 1 it lags and sags."""
+    tint: float = 0.0
+    """Part by which a picture's channels are brighter or darker, each for itself: another white balance.
+    This and what follows change what a policy sees, not what is drawn for people or datasets (`sim.lens`)."""
+    blur: float = 0.0
+    """Pixels; standard deviation of a picture's blur."""
+    pixel_noise: float = 0.0
+    """Standard deviation of normal noise on each pixel and channel, of 255."""
+    camera_delay: int = 0
+    """Control steps by which pictures are late."""
+    mask_error: float = 0.0
+    """Probability that an object's mask is a pixel too wide or too narrow in a frame; a tenth of it, that it
+    is not found at all."""
 
     def __post_init__(self) -> None:
-        for name in ("action_delay", "size", "mass", "friction", "light"):
+        for name in ("action_delay", "size", "mass", "friction", "light", "gain"):
             low, high = getattr(self, name)
             if not (np.isfinite([low, high]).all() and 0 <= low <= high):
                 raise RandomisationError(f"randomise.{name} is not a range from low to high: [{low}, {high}]")
             if name not in ("action_delay", "light") and low <= 0:
                 raise RandomisationError(f"randomise.{name} starts at {low}, but a factor must be above 0")
-        for name in ("action_noise", "camera_shift", "camera_turn", "colour"):
+        for name in ("action_noise", "camera_shift", "camera_turn", "colour", *SEEN):
             if not 0 <= getattr(self, name) < np.inf:
                 raise RandomisationError(f"randomise.{name} is {getattr(self, name)}, but must be 0 or more")
+        if self.tint >= 1 or self.mask_error > 1 or self.camera_delay != int(self.camera_delay):
+            raise RandomisationError("randomise: tint is below 1, mask_error at most 1, camera_delay whole")
 
     @classmethod
     def of(cls, value: str | Mapping[str, Any]) -> Randomisation:
@@ -119,6 +138,8 @@ class Randomisation:
             "colour": self.colour
             * np.concatenate([spread[:, rest + objects :], spread[:, 8:11]], axis=1).reshape(k, -1, 3),
             "texture": np.floor(texture * (TEXTURES + 1)) * self.texture,
+            "gain": _between(self.gain, u[:, 11]),
+            "tint": 1 + self.tint * spread[:, 12:15],
         }
 
     def shapes(self, objects: int) -> dict[str, tuple[int, ...]]:
@@ -151,6 +172,25 @@ PRESETS = {
         light=(0.6, 1.3),
         colour=0.15,
         texture=True,
+    ),
+    # A stand-in for a robot that nobody modelled: mostly outside of what `wide` covers.
+    "real": Randomisation(
+        action_noise=0.02,
+        action_delay=(0.03, 0.05),
+        size=(0.95, 1.05),
+        mass=(1.2, 2.5),
+        friction=(0.6, 0.9),
+        camera_shift=0.015,
+        camera_turn=1.5,
+        light=(0.5, 1.6),
+        colour=0.3,
+        texture=True,
+        gain=(0.6, 0.8),
+        tint=0.2,
+        blur=0.6,
+        pixel_noise=12.0,
+        camera_delay=1,
+        mask_error=0.3,
     ),
 }
 """By the names that the config uses."""

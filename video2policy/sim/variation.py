@@ -88,6 +88,7 @@ class Variation:
         table = model.geom("table").id
         pads = [model.geom(f"{mjcf.GRIPPER}{side}_pad").id for side in ("left", "right")]
         self._rubbing = np.concatenate([np.flatnonzero(self._geoms), [table, *pads]])
+        self._arm = model.nu - len(pads)  # the fingers' servos come last
         self._levels = [self._level(model, spec) for spec in self._specs]
 
     def _level(self, model: mujoco.MjModel, spec: mujoco.MjSpec) -> dict[str, NDArray]:
@@ -118,7 +119,7 @@ class Variation:
         return self.randomisation.draw(self.seed, environments, episodes, len(self.names))
 
     def apply(self, ids: NDArray[np.int32], draws: Draws) -> None:
-        """Give the simulations `ids` (k,) the size, mass and friction of `draws`."""
+        """Give the simulations `ids` (k,) the size, mass, friction and servos of `draws`."""
         model, expand = self._model, self._batch.expand
         size, density = draws["size"], draws["mass"]
         if self._resized:
@@ -140,6 +141,14 @@ class Variation:
         if self.randomisation.friction != (1.0, 1.0):
             sliding = model.geom_friction[self._rubbing, 0] * draws["friction"][:, None]
             expand("geom_friction")[ids[:, None], self._rubbing, 0] = sliding
+        if self.randomisation.gain != (1.0, 1.0):
+            self._soften(ids, draws["gain"])
+
+    def _soften(self, ids: NDArray[np.int32], gain: Array) -> None:
+        """The arm's servos at a factor of their stiffness; their damping, and the fingers, stay."""
+        for name, column in (("actuator_gainprm", 0), ("actuator_biasprm", 1)):
+            stiff = getattr(self._model, name)[: self._arm, column]
+            self._batch.expand(name)[ids, : self._arm, column] = stiff * gain[:, None]
 
     def _weigh(self, ids: NDArray[np.int32], size: Array, density: Array) -> None:
         """Mass and inertia, and what MuJoCo derives from them for a free body: all are proportional."""

@@ -1,0 +1,39 @@
+"""Judge cloned image policies, one for each training seed, in the scenes of some clips."""
+
+import json
+from typing import Any
+
+from scripts.stage import Failed, Input, Output, stage
+from video2policy.evaluate.evaluation import Rollouts
+from video2policy.policy.generalist import judge_clones
+
+
+def main(
+    policies: Input,
+    scenes: list[Input],
+    tasks: list[Input],
+    eval_json: Output,
+    episodes: int,
+    simulation: dict[str, Any],
+    splits: dict[str, str],
+    served: bool = False,
+    randomise: Any = None,
+    sandbox: str = "best_effort",
+) -> None:
+    """`policies` is a folder; `episodes` for each policy and scene; `scenes` and `tasks` in the same order.
+
+    `randomise` replaces that of `simulation`; `served`: through the policy server's checks and limits.
+    """
+    if not scenes:
+        raise Failed("no clip to judge in passed its gates")
+    if randomise is not None:
+        simulation = {**simulation, "randomise": randomise}
+    clips = [
+        Rollouts.from_config(scene, task, simulation, sandbox)
+        for scene, task in zip(scenes, tasks, strict=True)
+    ]
+    result = judge_clones(clips, sorted(policies.glob("*.safetensors")), episodes, splits, served)
+    eval_json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+stage(main)

@@ -1,0 +1,58 @@
+"""A simulated robot as the policy server's client, over a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from bench.deploy import tiny_policy
+from tests.scenes import primitive_scene
+from video2policy.policy import bc, robot
+from video2policy.policy.deploy import Server, describe
+from video2policy.policy.safety import Limits
+from video2policy.policy.session import Session, Timing
+
+QUICK = Limits(period=0.001)
+PATIENT = Timing(stale=60, watchdog=60, fastest=0)
+SMALL = replace(bc.PRESETS["small_mask"], cameras=("front",), image_size=32, channels=(8, 8), hidden=(64,))
+
+
+@pytest.fixture(params=["rgb", "mask_state"])
+def uri(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A server with random weights, in a thread."""
+    policy = tiny_policy(replace(SMALL, inputs=request.param))
+    server = Server(lambda: Session(policy, "lift", QUICK, PATIENT), describe(policy, "lift", QUICK))
+    loop, port, started = asyncio.new_event_loop(), [], threading.Event()
+
+    def ready(number: int) -> None:
+        port.append(number)
+        started.set()
+
+    def serve() -> None:
+        with pytest.raises(asyncio.CancelledError):
+            loop.run_until_complete(task)
+
+    task = loop.create_task(server.run("127.0.0.1", 0, ready))
+    thread = threading.Thread(target=serve)
+    thread.start()
+    assert started.wait(20)
+    yield f"ws://127.0.0.1:{port[0]}"
+    loop.call_soon_threadsafe(task.cancel)
+    thread.join(20)
+
+
+def test_it_drives_episodes_and_says_how_they_ended(tmp_path, capsys, uri):
+    scene = primitive_scene(tmp_path, "lift")
+    robot.main([uri, str(scene), "--episodes", "2", "--horizon", "25", "--robot", "floating"])
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == ["episode 1: failed", "episode 2: failed", "0 of 2 episodes succeed"]
+
+
+def test_no_server_is_told_in_one_sentence(tmp_path):
+    scene = primitive_scene(tmp_path, "lift")
+    with pytest.raises(SystemExit, match=r"ws://127.0.0.1:1: .*refused"):
+        robot.main(["ws://127.0.0.1:1", str(scene), "--robot", "floating"])
