@@ -120,7 +120,7 @@ def plan(folder: Path, clips: int, parts: int) -> None:
     project = many_clips(folder, clips)
     options = ["--configfile", "configs/smoke.yaml", "large.yaml", "--dry-run", "--quiet", "rules"]
     if parts > 1:
-        options += ["--batch", f"report=1/{parts}"]
+        options += ["--batch", f"report=1/{parts}", "results/report.html"]
     print("| clips | batches | perception | jobs planned | CPU s | wall s | MB |" + "\n" + "|---" * 7 + "|")
     for done in ("to be done", "done"):
         if done == "done":
