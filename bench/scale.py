@@ -116,11 +116,11 @@ def watch(process: subprocess.Popen[bytes]) -> Iterator[tuple[float, float]]:
 
 
 def plan(folder: Path, clips: int, parts: int) -> None:
-    """Dry runs over all clips, or over the last of so many batches of them, before and after perception."""
+    """Dry runs over all clips, or over the first of so many batches of them, before and after perception."""
     project = many_clips(folder, clips)
     options = ["--configfile", "configs/smoke.yaml", "large.yaml", "--dry-run", "--quiet", "rules"]
     if parts > 1:
-        options += ["--batch", f"report={parts}/{parts}"]
+        options += ["--batch", f"report=1/{parts}", "results/report.html"]
     print("| clips | batches | perception | jobs planned | CPU s | wall s | MB |" + "\n" + "|---" * 7 + "|")
     for done in ("to be done", "done"):
         if done == "done":

@@ -8,7 +8,9 @@ from video2policy.mask import iou
 from video2policy.perceive import outline as module
 from video2policy.perceive.morphology import grow
 from video2policy.perceive.outline import CHANNELS, NEIGHBOUR, Neighbour, channels, network, outline
+from video2policy.perceive.propagate import Followed
 from video2policy.perceive.scenery import Scenery
+from video2policy.perceive.segment import sharpen
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +72,13 @@ def test_weights_fit_the_channels() -> None:
     for before, after in pairwise(layers):
         assert before.weight.shape[1] == len(before.bias) == after.weight.shape[0]
     assert module.WEIGHTS.stat().st_size < 500_000
+
+
+def test_all_frames_are_sharpened_and_what_is_hidden_stays_so(seen: tuple[Scenery, list[np.ndarray]]) -> None:
+    scene, truth = seen
+    masks = {t: grow(mask, 3) for t, mask in enumerate(truth)} | {5: np.zeros(SIZE, bool)}
+    found = Followed(masks, dict.fromkeys(masks, 0.9), set())
+    sharpen(scene, found)
+    assert not found.masks[5].any()
+    better = [iou(found.masks[t], true) for t, true in enumerate(truth) if t != 5]
+    assert min(better) > 0.9 > iou(grow(truth[8], 3), truth[8])
