@@ -49,7 +49,7 @@ def main(
             "seed": seed,
             "output_dir": out,
         }
-        command = [Path(sys.executable).with_name("lerobot-train")]
+        command = [str(Path(sys.executable).with_name("lerobot-train"))]
         command += [f"--{name}={value}" for name, value in chosen.items()]
         environ = {**os.environ, "HF_HUB_OFFLINE": "1", "WANDB_MODE": "disabled"}
         if code := subprocess.run(command, env=environ).returncode:

@@ -7,9 +7,10 @@ from pathlib import Path
 import mujoco
 import numpy as np
 import pytest
+import trimesh
 
 from tests.scenes import primitive_scene
-from video2policy import mjcf, shape
+from video2policy import mjcf, pose, shape
 from video2policy.hands import ROBOTS
 from video2policy.mesh import Solid
 from video2policy.scene import Scene
@@ -20,7 +21,7 @@ Make = Callable[..., tuple[Scene, Path]]
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    def scene(family: str = "lift", **objects: str | Solid) -> tuple[Scene, Path]:
+    def scene(family: str = "lift", **objects: str | Solid | trimesh.Trimesh) -> tuple[Scene, Path]:
         path = primitive_scene(tmp_path, family, objects=objects or {"cube": "box"})
         return Scene.load(path), path.parent
 
@@ -84,6 +85,18 @@ def test_a_long_thin_object_is_graspable_across(make: Make) -> None:
     assert shape.grasp_width == pytest.approx(0.04, abs=2e-3)
     assert shape.grasp_yaw == pytest.approx(np.pi / 2, abs=0.06)  # the fingers close along y
     assert mjcf.gripper_scale(scene, root, ["remote"]) == 1.0
+
+
+def test_the_end_of_a_long_object_is_its_thicker_one(make: Make) -> None:
+    handle = trimesh.creation.box((0.08, 0.02, 0.012))
+    blade = trimesh.creation.box((0.08, 0.02, 0.003)).apply_translation([0.08, 0, -0.0045])
+    for turn in (0, 180):
+        knife = trimesh.util.concatenate([handle, blade])
+        knife.apply_translation(-knife.bounds.mean(axis=0))
+        knife.apply_transform(pose.transform(pose.rotation_about([0, 0, 1], turn)))
+        scene, root = make("lift", knife=knife)
+        long = mjcf.load_shape(scene.objects[0], root).long
+        assert np.sign(long[0]) == (-1 if turn == 0 else 1) and abs(long[0]) > 0.07
 
 
 def test_pushing_grasps_nothing(make: Make) -> None:

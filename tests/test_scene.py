@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from tests.scenes import CAPTIONS, primitive_scene
 from video2policy import pose
+from video2policy.mesh import Solid
 from video2policy.perceive.verdict import Rejected, Verdict
-from video2policy.scene import Scene, SceneTask, Track, difference, rejected, validate
+from video2policy.scene import Scene, SceneTask, Track, difference, goes_in_on_end, rejected, validate
 
 TASK = SceneTask("lifting cube up", "lifting cube up", None, None, "lift", "caption", {"a": "cube"})
 
@@ -61,6 +62,23 @@ def test_relations_are_between_centres(tmp_path):
     np.testing.assert_allclose(relation.first, np.subtract(a.first.pos, b.first.pos), atol=1e-6)
     np.testing.assert_allclose(relation.last, np.subtract(a.last.pos, b.last.pos), atol=1e-6)
     assert relation.change_distance < -0.05
+
+
+def test_what_is_longer_than_its_container_is_wide_goes_in_on_end(tmp_path):
+    pen = Solid("box", (0.16, 0.02, 0.012))
+    scene = {
+        name: Scene.load(primitive_scene(tmp_path / name, family, objects={"thing": solid, "mug": "mug"}))
+        for name, family, solid in (
+            ("pen", "put_into", pen),
+            ("ball", "put_into", "ball"),
+            ("next", "put_next", pen),
+        )
+    }
+    assert {name: goes_in_on_end(loaded) for name, loaded in scene.items()} == {
+        "pen": True,
+        "ball": False,
+        "next": False,
+    }
 
 
 def test_orientation_relative_to_rest_is_the_identity_at_rest(lift):

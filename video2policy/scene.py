@@ -29,6 +29,9 @@ SCHEMA = Path(__file__).parents[1] / "schemas" / "scene.schema.json"
 CONFIDENT = 0.3
 """Poses below this confidence do not count towards an object's first and last pose."""
 
+ON_END = 0.9
+"""Of a container's width: what is longer goes in on end."""
+
 SETTLED_FRAMES = 5
 """Frames at either end of a track whose median is the first or last pose."""
 
@@ -286,6 +289,14 @@ def relations(objects: Sequence[SceneObject]) -> list[Relation]:
                 )
             )
     return found
+
+
+def goes_in_on_end(scene: Scene) -> bool:
+    """Whether the handled object fits into the other one only on end, as a fork into a cup."""
+    if scene.task.family not in ("put_into", "drop_into"):
+        return False
+    a, b = (scene.object(scene.task.roles[role]) for role in "ab")
+    return float(np.hypot(a.size[0], a.size[1])) > ON_END * min(b.size[0], b.size[1])
 
 
 def world_from_table(first_poses: Sequence[ArrayLike]) -> Array:

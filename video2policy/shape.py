@@ -32,6 +32,9 @@ ROUND, SQUARE = 1.06, 1.12
 LEVEL = 3e-4
 """Metres within which the corners that an object stands on count as equally high."""
 
+NEAR_END, THICKER = 0.65, 1.1
+"""Where along its half length an object's ends are compared, and by which factor one counts as thicker."""
+
 YAWS = np.linspace(0, np.pi, 60, endpoint=False)
 
 
@@ -107,10 +110,20 @@ class Shape:
 
     @cached_property
     def long(self) -> Array:
-        """From the centre to its end (3,) along the longest direction seen from above, in the body frame."""
+        """From the centre to its end (3,) along the longest direction seen from above, in the body frame.
+
+        To the end that is thicker, where fingers hold it better: a knife's handle, not its blade.
+        """
         index = int(self._widths.argmax())
         half = self._widths[index] / 2
-        return np.array([half * math.cos(YAWS[index]), half * math.sin(YAWS[index]), 0.0])
+        end = half * np.array([math.cos(YAWS[index]), math.sin(YAWS[index]), 0.0])
+        return -end if self._thickness(-NEAR_END * end) > THICKER * self._thickness(NEAR_END * end) else end
+
+    def _thickness(self, at: Array) -> float:
+        """Its height over all of the cut across the direction of a place (3,) in the body frame."""
+        cuts = [trimesh.intersections.mesh_plane(piece, at, at) for piece in self.pieces]
+        heights = np.concatenate([cut.reshape(-1, 3)[:, 2] for cut in cuts])
+        return float(np.ptp(heights)) if len(heights) else 0.0
 
     @cached_property
     def _widths(self) -> Array:

@@ -89,7 +89,7 @@ def reward_function(actions, states):
     # yaw between the fingers and the nearest way to close across the object's narrow sides, rad
     misalignment = torch.abs(states["thing_grasp_turn"])
     # where the object is held: its centre, or near the end of a long one, which then hangs
-    held_at = states["thing_pos"] + 0.65 * states["thing_long"]
+    held_at = states["thing_pos"] + 0.4 * states["thing_long"]
     # horizontally from the tool to that place, m
     sideways_off = torch.norm(held_at[:, :2] - states["eef_pos"][:, :2], dim=-1)
     # 1 while the tool is over the object's middle and below its top, so that closing would grasp it

@@ -50,7 +50,8 @@ def test_rotation_error_turns_current_into_wanted() -> None:
 class Target:
     """Two targets over the middle of the table."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_end: bool = False) -> None:
+        self.on_end = on_end
         self.pos = np.tile([0.0, 0.0, 0.2], (2, 1))
         self.angles = np.zeros((2, 3))
         self.finger = np.full(2, 0.04)
@@ -68,6 +69,7 @@ class Target:
             self.finger,
             PANDA.opening,
             PANDA.wrist_above_tool,
+            self.on_end,
         )
 
 
@@ -128,6 +130,18 @@ def test_the_tool_comes_upright_by_itself_and_keeps_its_yaw() -> None:
     for _ in range(30):
         target.move(np.zeros((2, 7)))
     assert np.allclose(target.angles[:, 0], yaw) and (np.abs(target.angles[:, 1:]) < 0.01).all()
+
+
+def test_what_is_stood_on_end_tilts_widely_about_the_fingers_and_stays_tilted() -> None:
+    target = Target(on_end=True)
+    turn = np.zeros((2, 7))
+    turn[0, 4], turn[1, 3] = -1, 1
+    for _ in range(40):
+        target.move(turn)
+    assert np.isclose(target.angles[0, 1], -robot.WIDE_TILT)
+    assert target.angles[1, 2] <= robot.MAX_TILT  # the other way as ever
+    target.move(np.zeros((2, 7)))
+    assert np.isclose(target.angles[0, 1], -robot.WIDE_TILT)
 
 
 def test_joint_step_reduces_the_error_and_is_bounded() -> None:

@@ -80,6 +80,19 @@ def test_a_long_thing_held_by_its_end_hangs(tmp_path: Path) -> None:
     assert states["thing_long"][held, 2].mean() > 0.03
 
 
+def test_what_goes_in_on_end_is_stood_up_on_the_way(tmp_path: Path) -> None:
+    objects = {"pen": Solid("box", (0.16, 0.02, 0.014)), "mug": "mug"}
+    scene = Scene.load(primitive_scene(tmp_path, "put_into", objects=objects))
+    sim, everyone = MujocoSim(scene, tmp_path, 16), torch.arange(16)
+    sim.reset(everyone, sim.sample_object_poses(everyone))
+    steepest = torch.zeros(16)
+    for _ in range(80):
+        sim.step(rule(sim.states(), scene.task.roles, PLACES["put_into"], grip=0.4))
+        long = sim.states()["pen_long"]
+        steepest = torch.maximum(steepest, torch.asin(long[:, 2] / long.norm(dim=1)))
+    assert (steepest > 1.0).float().mean() >= 0.6
+
+
 @pytest.mark.parametrize(
     ("family", "objects"),
     [

@@ -20,7 +20,7 @@ from typing import Any
 from video2policy.author.catalogue import CONDITIONS, FAMILIES, OBSERVATIONS, QUANTITIES, TERMS
 from video2policy.author.fragments import Family, number, ordered, shaped
 from video2policy.author.genome import SHAPES, Component, RewardGenome, TaskGenome
-from video2policy.scene import Scene, SceneObject
+from video2policy.scene import Scene, SceneObject, goes_in_on_end
 
 NAME = "grammar"
 
@@ -37,9 +37,6 @@ NEVER = """def compute_success(self, states):
     # nothing says when this task is done
     return torch.zeros_like(states["table_height"], dtype=torch.bool)
 """
-
-LONG = 0.9
-"""Of a container's width: what is longer goes in on end."""
 
 
 def family_of(scene: Scene) -> Family:
@@ -119,12 +116,9 @@ def grip(scene: Scene) -> float:
     What goes into the other one only on end, as a fork into a cup, is held near its end, so that it hangs;
     what is lifted by one end as well.
     """
-    if scene.task.family in ("lift_end", "lift_end_drop"):
-        return 0.65
-    if scene.task.family not in ("put_into", "drop_into"):
-        return 0.0
-    a, b = (scene.object(scene.task.roles[role]) for role in "ab")
-    return 0.65 if math.hypot(*a.size[:2]) > LONG * min(b.size[:2]) else 0.0
+    if goes_in_on_end(scene):
+        return 0.4
+    return 0.65 if scene.task.family in ("lift_end", "lift_end_drop") else 0.0
 
 
 def sample_reward(scene: Scene, rng: random.Random) -> RewardGenome:

@@ -22,6 +22,11 @@ Array = NDArray[np.float64]
 MAX_PIECES = 8
 """Fewer than this drops a mug by its handle, more is slower (measured on the prototype)."""
 
+CONCAVITY, THIN_CONCAVITY, THIN = 0.1, 0.05, 0.12
+"""How far a piece may be from convex, as a part of the object's size (CoACD's threshold); the second for
+what is thinner than `THIN` of its length. A fork would else be two pieces, half as thick again as it is, with
+sides that lean inwards: fingers slide off them."""
+
 DENSITY = 300.0
 """kg per m^3 of the convex hull: between filled packages (~500) and empty boxes, toys (~100)."""
 
@@ -62,7 +67,7 @@ def decompose(mesh: trimesh.Trimesh, seed: int = 0) -> list[trimesh.Trimesh]:
     coacd.set_log_level("error")
     parts = coacd.run_coacd(
         coacd.Mesh(np.asarray(mesh.vertices), np.asarray(mesh.faces)),
-        threshold=0.1,
+        threshold=THIN_CONCAVITY if mesh.extents.min() < THIN * mesh.extents.max() else CONCAVITY,
         max_convex_hull=MAX_PIECES,
         # One closed surface, as inflation makes it, needs no repair (without it, overlapping parts hang);
         # a shallow search takes a quarter of the default's time.

@@ -104,9 +104,9 @@ def markdown(
     text = [f"# {title}", "", f"| policy | clips | {' | '.join(splits)} | the paper's |"]
     text.append("|---" * (len(splits) + 3) + "|")
     for one in series:
-        cells = [_rate(one.rate(split)) for split in splits]
+        rates = [_rate(one.rate(split)) for split in splits]
         paper = "" if one.paper is None else f"{one.paper:.2f}"
-        text.append(f"| {one.name} | {len(one.counts)} | {' | '.join(cells)} | {paper} |")
+        text.append(f"| {one.name} | {len(one.counts)} | {' | '.join(rates)} | {paper} |")
     text += ["", "Paired by clip (interval by Student's t, p by flipping signs):", ""]
     text += ["| difference | split | clips | mean | 95% interval | p |", "|---|---|---|---|---|---|"]
     for first, second in pairs:

@@ -25,7 +25,7 @@ import torch
 import trimesh
 from numpy.typing import NDArray
 
-from video2policy.scene import Scene
+from video2policy.scene import Scene, goes_in_on_end
 from video2policy.shape import (
     SceneError,
     grasped_objects,
@@ -92,6 +92,7 @@ class IsaacGymSim:
         self.object_names: Sequence[str] = tuple(scene.names)
         self.hand = known_robot(robot)
         self._grasped = grasped_objects(scene)
+        self._on_end = goes_in_on_end(scene)
         self.scale = gripper_scale(scene, scene_root, self._grasped if fit_gripper else [], robot)
         self._shapes = [load_shape(item, scene_root, self.scale) for item in scene.objects]
         self.object_sizes: Mapping[str, Sequence[float]] = {
@@ -322,6 +323,7 @@ class IsaacGymSim:
             tool.finger,
             self.hand.opening,
             self.hand.wrist_above_tool,
+            self._on_end,
         )
         place = torch.as_tensor(tool.target, dtype=torch.float32, device=self._where)
         turns = np.array([arms.tool_quat(*angles) for angles in self._angles])

@@ -48,11 +48,15 @@ LEAD = 0.03
 LOW, HIGH = (-0.24, -0.28, 0.008), (0.22, 0.28, 0.45)
 """Of the target. The finger tips are 6 mm below it: lower, they would rub on the table; higher, they close
 above the middle of a pen."""
-MAX_YAW, MAX_TILT = 2.0, 0.25
-"""Radians to either side of the start."""
+LOW_ON_END = 0.0065
+"""The same height where a long thing has to be stood on end: a fork slips out below higher fingers."""
+MAX_YAW, MAX_TILT, WIDE_TILT = 2.0, 0.25, 1.3
+"""Radians to either side of the start; the last about the line between the fingers, where what is held has to
+be stood on end."""
 TILT_KEPT = 0.75
 """Part of the tilt that is left after a step: without action the tool comes upright again. Noise in the
-actions would otherwise leave it tilted most of the time, and knock over what it reaches for."""
+actions would otherwise leave it tilted most of the time, and knock over what it reaches for. A wide tilt
+stays as it is: it would be lost faster than it is reached."""
 REACH = 0.66
 """Metres from the Panda's shoulder to its wrist: 5 cm less than its straight arm, which is singular."""
 
@@ -139,19 +143,21 @@ def move_target(
     finger: Array,
     opening: float,
     wrist_above_tool: float,
+    on_end: bool,
 ) -> None:
     """Apply actions (n, 7), clipped to [-1, 1], to the target, in place.
 
     The target persists between actions, so that small actions add up: `pos` (n, 3), `angles` (n, 3) yaw,
     pitch and roll, `finger` (n,) metres per finger. It stays near the tool (n, 3) and the fingers' own places
     `reached` (n, 2), in the workspace and where the arm can follow. `opening` and `wrist_above_tool` are the
-    hand's (`hands.Robot`).
+    hand's (`hands.Robot`). With `on_end` the pitch is as wide as it takes to stand on end what is held.
     """
+    lowest = LOW_ON_END if on_end else LOW[2]
     for i in range(len(actions)):
         for axis in range(3):
             wanted = pos[i, axis] + POSITION_STEP * _clip(actions[i, axis], -1.0, 1.0)
             wanted = _clip(wanted, tool_pos[i, axis] - LEAD, tool_pos[i, axis] + LEAD)
-            pos[i, axis] = _clip(wanted, LOW[axis], HIGH[axis])
+            pos[i, axis] = _clip(wanted, lowest if axis == 2 else LOW[axis], HIGH[axis])
         height = pos[i, 2] + wrist_above_tool - SHOULDER_HEIGHT
         radius = WRIST_BEFORE_TOOL + math.sqrt(max(REACH**2 - height**2, 0.01))
         x, y = pos[i, 0] - BASE_X, pos[i, 1]
@@ -161,6 +167,8 @@ def move_target(
             home, kept, bound, step = 0.0, TILT_KEPT, MAX_TILT, ROTATION_STEP
             if axis == 0:
                 home, kept, bound, step = HOME_YAW, 1.0, MAX_YAW, YAW_STEP
+            elif axis == 1 and on_end:
+                kept, bound = 1.0, WIDE_TILT
             turned = kept * angles[i, axis] + step * _clip(actions[i, 5 - axis], -1.0, 1.0)
             angles[i, axis] = _clip(turned, home - bound, home + bound)
         opened = finger[i] + FINGER_STEP * _clip(actions[i, 6], -1.0, 1.0)

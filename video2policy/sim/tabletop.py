@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from video2policy import mjcf
-from video2policy.scene import Scene
+from video2policy.scene import Scene, goes_in_on_end
 from video2policy.sim import linkage, states
 from video2policy.sim import robot as arms
 from video2policy.sim.base import CAMERAS, Kind, States
@@ -98,6 +98,7 @@ class Tabletop:
         self.device = torch.device("cpu")
         self.object_names: Sequence[str] = tuple(scene.names)
         self._grasped = mjcf.grasped_objects(scene)
+        self._on_end = goes_in_on_end(scene)
         grasped = self._grasped if fit_gripper else []
         self.scale = mjcf.gripper_scale(scene, scene_root, grasped, robot)
         self._shapes = [mjcf.load_shape(item, scene_root, self.scale) for item in scene.objects]
@@ -325,6 +326,7 @@ class Tabletop:
             tool.finger,
             self.hand.opening,
             self.hand.wrist_above_tool,
+            self._on_end,
         )
         if self._has_arm:
             arms.command_arm(

@@ -30,6 +30,11 @@ FUNNEL, STEEP_FUNNEL = 4.0, 10.0
 """Metres that what is carried stays higher for each metre that it is still away from its goal."""
 TALL_B, EDGE = 0.05, 0.012
 """What is taller meets the palm beside it; how far within the workspace a goal is kept."""
+STANDING, TO_THE_SIDE = 1.3, 0.6
+"""Radians: how steep a long thing is held before it goes in on end, and the yaw on that way. The arm holds
+the hand level best when that points to the side, half away from the base."""
+TILT_FROM = 0.02
+"""Metres over the table from which on it is tilted."""
 BEHIND, SHOVE, FORK_WIDTH, SLOWLY = 0.025, 0.075, 0.045, 0.35
 """Of pushing: how far behind the object it begins, how far the other one is moved, the fingers' opening, and
 the part of the speed that is left where the two objects meet."""
@@ -78,7 +83,8 @@ def rule(states: States, roles: Mapping[str, str], place: Place | None = None, g
     """Actions (n, 7) that reach, grasp and lift the object in role "a", from the states as they are now.
 
     With a `place` it is then brought to the object in role "b" and let go of. `grip` is where along its
-    longest direction it is held: 0 at its centre, 1 at its end.
+    longest direction it is held: 0 at its centre, 1 at its end. What has a place and is held at its end is
+    stood on end on the way there.
     """
     a = roles["a"]
     if place is not None and place.where == "push":
@@ -89,7 +95,9 @@ def rule(states: States, roles: Mapping[str, str], place: Place | None = None, g
     top = held_at[:, 2] + 0.5 * size[:, 2]
     # As low as the palm allows: what narrows upwards would slip out.
     low = held_at[:, 2] + torch.clamp(0.5 * size[:, 2] - TALL, max=FINGER)
-    low = low.clamp(min=robot.LOW[2])  # what lies flat is lower than the tool can go
+    on_end = place is not None and grip > 0
+    # What lies flat is lower than the tool can go.
+    low = low.clamp(min=robot.LOW_ON_END if on_end else robot.LOW[2])
     off = torch.norm(held_at[:, :2] - tool[:, :2], dim=-1)
     inside = (off < 2 * OVER_IT) & (tool[:, 2] < low + DOWN)
     held = states[f"{a}_grasped"] > 0.5
@@ -106,7 +114,7 @@ def rule(states: States, roles: Mapping[str, str], place: Place | None = None, g
         raised = states[f"{a}_displacement"][:, 2]
         carried[:, 2] += torch.clamp(CARRY_HEIGHT - raised, max=0.05)
     else:
-        carried, spin, released = _bring(states, a, roles["b"], place)
+        carried, spin, released = _bring(states, a, roles["b"], place, on_end)
         # What is round is grasped with the hand's narrow side to the other object.
         away = torch.nn.functional.normalize(pos[:, :2] - states[f"{roles['b']}_pos"][:, :2] + 1e-6, dim=-1)
         turn = torch.where(turn == 0, robot.YAW_STEP * _across(states, away), turn)
@@ -114,8 +122,8 @@ def rule(states: States, roles: Mapping[str, str], place: Place | None = None, g
     wanted = torch.clamp(0.8 * states["gripper_opening"], min=0.002, max=SQUEEZED)
     firm = torch.clamp(lead / wanted, 0.0, 1.0)
     firm = torch.where(firm > 0.6, firm, torch.zeros_like(firm))[:, None]
-    if grip:
-        firm = torch.ones_like(firm)  # by its end: what is held firmly from the start stays level
+    if grip and not on_end:
+        firm = torch.ones_like(firm)  # lifted by its end: what is held firmly from the start stays level
     carried = torch.where(released[:, None], carried, firm * carried + (1.0 - firm) * tool)
     bringing = held | released
     goal = torch.where(bringing[:, None], carried, goal)
@@ -123,13 +131,33 @@ def rule(states: States, roles: Mapping[str, str], place: Place | None = None, g
     actions[:, :3] = (goal - tool) / robot.POSITION_STEP
     turned = torch.where(inside, 0.0, turn / robot.YAW_STEP)
     actions[:, 5] = torch.where(bringing, torch.where(released, 0.0, firm[:, 0] * spin), turned)
-    press = torch.where((firm[:, 0] >= 1.0), HOLD, -1.0)
+    if on_end:
+        pitch, yaw = _stand(states, a, held)
+        actions[:, 4] = torch.where(released, 0.0, pitch)
+        actions[:, 5] = torch.where(held & ~released, yaw, actions[:, 5])
+    press = torch.where((firm[:, 0] >= 1.0) & (not on_end), HOLD, -1.0)
     closed = torch.where(inside, -1.0, 1.0)
     actions[:, 6] = torch.where(released, 1.0, torch.where(held, press, closed))
     return actions.clamp(-1.0, 1.0)
 
 
-def _bring(states: States, a: str, b: str, place: Place) -> tuple[Tensor, Tensor, Tensor]:
+def _stand(states: States, a: str, held: Tensor) -> tuple[Tensor, Tensor]:
+    """The actions of pitch and yaw (n,) that stand on end what is held; without it, the hand upright."""
+    x_axis, fingers = states["eef_rot6d"].split(3, dim=-1)
+    pitch = torch.atan2(-x_axis[:, 2], torch.norm(x_axis[:, :2], dim=-1))
+    yaw = torch.atan2(fingers[:, 0], -fingers[:, 1]) - robot.HOME_YAW
+    yaw = torch.remainder(yaw + torch.pi, 2 * torch.pi) - torch.pi
+    long = states[f"{a}_long"]
+    steep = torch.atan2(long[:, 2], torch.norm(long[:, :2], dim=-1))
+    side = (long * x_axis).sum(dim=-1).sign()  # of the hand, to which the held end points
+    bottom = states[f"{a}_pos"][:, 2] - long[:, 2].abs()
+    tilted = held & (bottom > TILT_FROM)
+    pitch = torch.where(tilted, -side * (STANDING - steep), torch.where(held, 0.0, -pitch))
+    yaw = torch.where(tilted, -side * TO_THE_SIDE - yaw, 0.0)
+    return pitch / robot.ROTATION_STEP, yaw / robot.YAW_STEP
+
+
+def _bring(states: States, a: str, b: str, place: Place, on_end: bool) -> tuple[Tensor, Tensor, Tensor]:
     """Where the tool goes that holds `a` (n, 3), how it turns, and whether it has to be open by now (n,)."""
     tool, pos, other = states["eef_pos"], states[f"{a}_pos"], states[f"{b}_pos"]
     top = other[:, 2] + 0.5 * states[f"{b}_size"][:, 2]
@@ -151,7 +179,8 @@ def _bring(states: States, a: str, b: str, place: Place) -> tuple[Tensor, Tensor
     else:  # what hangs askew goes in with its lower end first, towards the far wall
         lean = states[f"{a}_long"][:, :2] * states[f"{a}_long"][:, 2:3].sign()
         length = torch.norm(lean, dim=-1).clamp(min=1e-6)
-        inside = torch.clamp(length - 0.7 * reach_b, min=0.0) * (states[f"{a}_long"][:, 2].abs() > 0.03)
+        inside = torch.clamp(length - (0.2 if on_end else 0.7) * reach_b, min=0.0)
+        inside = inside * (states[f"{a}_long"][:, 2].abs() > 0.03)
         goal += lean * (inside / length)[:, None]
     left = goal - pos[:, :2]
     far = torch.norm(left, dim=-1)
@@ -195,6 +224,10 @@ def _bring(states: States, a: str, b: str, place: Place) -> tuple[Tensor, Tensor
     free = states[f"{a}_contact_gripper"] < 0.5
     rise = tool.clone()
     rise[:, 2] = torch.where(free, torch.maximum(tool[:, 2] + 0.02, base + FREE_RISE), tool[:, 2])
+    if on_end:  # from what stands on end the hand goes backwards
+        first, second = states["eef_rot6d"].split(3, dim=-1)
+        ahead = torch.linalg.cross(first, second)
+        rise[:, :2] -= 0.03 * free[:, None] * ahead[:, :2]
     return torch.where(done[:, None], rise, carried), spin, done
 
 
