@@ -29,11 +29,11 @@ setup-test: setup
 	@$(WITH_VENV) tools/setup-test
 
 test: setup-test check  ## style, types, unit tests, workflow tests (about 8 minutes on 2 cores)
-	@$(WITH_VENV) $(TEST)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	@$(WITH_VENV) $(TEST)/python -m pytest -m "not slow and not heavy" -n 2 --dist loadfile
 
 test-slow: setup-test  ## kills, documented commands, the report in a browser, whole runs
 	@tools/browser
-	@$(WITH_VENV) $(TEST)/python -m pytest -m slow
+	@$(WITH_VENV) $(TEST)/python -m pytest -m 'slow and not heavy'
 
 check: setup-test  ## ruff, mypy, snakefmt, snakemake --lint
 	@$(TEST)/ruff check .

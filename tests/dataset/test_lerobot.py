@@ -211,8 +211,8 @@ print(json.dumps({
 """
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.heavy
+@pytest.mark.timeout(1800)
 def test_the_real_package_opens_and_iterates_it(tmp_path):
     """In its own environment (envs/lerobot.yaml), which is built here: 8 GB, a minute."""
     if shutil.disk_usage(tmp_path).free < 12 * 2**30:
