@@ -11,7 +11,16 @@ from video2policy import provenance
 ROOT = Path(provenance.ROOT)
 JUDGES = ROOT / "video2policy" / "evaluate" / "judges.py"
 BODIES = JUDGES.with_name("bodies.py")
-LEAVES = {"evaluate", "judge_round", "act_by_code", "collect", "train_bc", "evaluate_bc", "replay"}
+LEAVES = {
+    "evaluate",
+    "judge_round",
+    "act_by_code",
+    "collect",
+    "collect_code",
+    "clone",
+    "judge_clones",
+    "replay",
+}
 """Scripts of leaf rules: what they make is read by nothing that trains or selects a state policy."""
 
 
