@@ -12,14 +12,8 @@ ROOT = Path(provenance.ROOT)
 JUDGES = ROOT / "video2policy" / "evaluate" / "judges.py"
 BODIES = JUDGES.with_name("bodies.py")
 LEAVES = {
-    "evaluate",
-    "judge_round",
-    "act_by_code",
-    "collect",
-    "collect_code",
-    "clone",
-    "judge_clones",
-    "replay",
+    *("evaluate", "judge_round", "act_by_code", "replay"),
+    *("collect", "collect_code", "train_bc", "evaluate_bc", "clone", "judge_clones"),
 }
 """Scripts of leaf rules: what they make is read by nothing that trains or selects a state policy."""
 
