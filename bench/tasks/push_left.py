@@ -40,16 +40,16 @@ class PushLeft(Task):
         sideways = torch.abs(states["thing_displacement"][:, 0])
         # how far the object has been raised, m
         height = states["thing_pos"][:, 2] - states["thing_init_pos"][:, 2]
-        # 1 while it stands as in the clip; 1 always for what is as high as it is wide, such as a ball
-        slender = torch.abs(states["thing_size"][:, 2] - torch.mean(states["thing_size"][:, :2], dim=-1))
-        upright = torch.where(slender > 0.1 * states["thing_size"][:, 2], states["thing_up"], 1.0)
+        # 1 while it stands as in the clip; 1 always for what has three like sides, as a ball
+        alike = torch.amin(states["thing_size"], dim=-1) / torch.amax(states["thing_size"], dim=-1)
+        upright = torch.where(alike < 0.85, states["thing_up"], 1.0)
         # moved far enough
         success = moved > torch.clamp(0.5 * torch.amax(states["thing_size"][:, :2], dim=-1), min=0.05) + 0.01
         # and not mostly sideways
         success = success & (sideways < moved)
         # still on the table
         success = success & (torch.abs(height) < 0.03)
-        # not tipped over, unless it is as high as it is wide
+        # not tipped over, unless its three sides are alike
         success = success & (upright > 0.8)
         return success
 
@@ -79,9 +79,9 @@ def reward_function(actions, states):
     moved = 1.0 * states["thing_displacement"][:, 1]
     # displacement across that direction, m
     sideways = torch.abs(states["thing_displacement"][:, 0])
-    # 1 while it stands as in the clip; 1 always for what is as high as it is wide, such as a ball
-    slender = torch.abs(states["thing_size"][:, 2] - torch.mean(states["thing_size"][:, :2], dim=-1))
-    upright = torch.where(slender > 0.1 * states["thing_size"][:, 2], states["thing_up"], 1.0)
+    # 1 while it stands as in the clip; 1 always for what has three like sides, as a ball
+    alike = torch.amin(states["thing_size"], dim=-1) / torch.amax(states["thing_size"], dim=-1)
+    upright = torch.where(alike < 0.85, states["thing_up"], 1.0)
     reward_components = {}
     # 1. Bring the tool behind the object.
     reward_components["line_up"] = 10.0 * (1.0 - torch.tanh(5.0 * push_distance))

@@ -23,9 +23,9 @@ QUANTITIES: Mapping[str, Quantity] = {
         'bottom = states["{a}_pos"][:, 2] - half_height - states["table_height"]',
     ),
     "upright": Quantity(
-        "1 while it stands as in the clip; 1 always for what is as high as it is wide, such as a ball",
-        'slender = torch.abs(states["{a}_size"][:, 2] - torch.mean(states["{a}_size"][:, :2], dim=-1))\n'
-        'upright = torch.where(slender > 0.1 * states["{a}_size"][:, 2], states["{a}_up"], 1.0)',
+        "1 while it stands as in the clip; 1 always for what has three like sides, as a ball",
+        'alike = torch.amin(states["{a}_size"], dim=-1) / torch.amax(states["{a}_size"], dim=-1)\n'
+        'upright = torch.where(alike < 0.85, states["{a}_up"], 1.0)',
     ),
     "speed": Quantity("m/s", 'speed = torch.norm(states["{a}_vel_linear"], dim=-1)'),
     "grasped": Quantity("both fingers touch the object", 'grasped = states["{a}_grasped"]'),
@@ -273,7 +273,7 @@ CONDITIONS: Mapping[str, Condition] = {
     "moved": Condition("moved far enough", "(moved > {moved})", ("moved",)),
     "on_course": Condition("and not mostly sideways", "(sideways < moved)", ("sideways", "moved")),
     "upright": Condition(
-        "not tipped over, unless it is as high as it is wide", "(upright > {upright})", ("upright",)
+        "not tipped over, unless its three sides are alike", "(upright > {upright})", ("upright",)
     ),
     "on_table": Condition("standing on the table", "(bottom < {table})", ("bottom",)),
     "low": Condition("still on the table", "(torch.abs(height) < {low})", ("height",)),
