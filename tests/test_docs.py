@@ -202,6 +202,10 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Project:
     suite = [clip.splitlines()[0], *SUITE_ROWS]
     (project.folder / "out" / "videos.tsv").write_text("\n".join(suite) + "\n")
     (project.folder / "my" / "clips.tsv").write_text(clip)
+    four = "".join(f"lift_{number}\tcup.mp4\tlifting cup up\tcup\n" for number in range(4))
+    (project.folder / "my" / "videos.tsv").write_text(
+        clip.partition("\n")[0] + "\n" + four
+    )  # for four batches
     push = {
         "label": "pushing cup from left to right",
         "template": "Pushing [something] from left to right",
