@@ -248,15 +248,20 @@ class CameraMotion:
         # OpenCV scales 8-bit gradients by 2 / 255 here.
         sharp = cv2.cornerMinEigenVal(image, block) > (2 / 255 * self.MIN_GRADIENT) ** 2
         found: list[NDArray[np.float32]] = [np.zeros((0, 2), np.float32)]
+        for rows, columns in self._cells(image):
+            cell = np.zeros(image.shape, np.uint8)
+            cell[rows, columns] = 255
+            cell[~sharp] = 0
+            points = cv2.goodFeaturesToTrack(image, self.PER_CELL, 0.01, 7, mask=cell, blockSize=block)
+            if points is not None:
+                found.append(np.asarray(points.reshape(-1, 2), np.float32))
+        return np.concatenate(found)
+
+    def _cells(self, image: Image) -> Iterator[tuple[slice, slice]]:
+        """Rows and columns of every cell."""
         for rows in np.array_split(np.arange(image.shape[0]), self.CELLS[0]):
             for columns in np.array_split(np.arange(image.shape[1]), self.CELLS[1]):
-                cell = np.zeros(image.shape, np.uint8)
-                cell[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = 255
-                cell[~sharp] = 0
-                points = cv2.goodFeaturesToTrack(image, self.PER_CELL, 0.01, 7, mask=cell, blockSize=block)
-                if points is not None:
-                    found.append(np.asarray(points.reshape(-1, 2), np.float32))
-        return np.concatenate(found)
+                yield slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
     @property
     def largest(self) -> float:
@@ -305,18 +310,19 @@ class CameraMotion:
         before, after = detail(self.first), np.pad(detail(grey), self.REACH)
         window = np.hypot(*np.mgrid[-self.REACH : self.REACH + 1, -self.REACH : self.REACH + 1])
         votes = 0
-        for rows in np.array_split(np.arange(before.shape[0]), self.CELLS[0]):
-            for columns in np.array_split(np.arange(before.shape[1]), self.CELLS[1]):
-                top, left, height, width = rows[0], columns[0], len(rows), len(columns)
-                cell = before[top : top + height, left : left + width]
-                if cell.std() < self.MIN_DETAIL:
-                    continue
-                around = after[top : top + height + 2 * self.REACH, left : left + width + 2 * self.REACH]
-                match = cv2.matchTemplate(around, cell, cv2.TM_CCOEFF_NORMED)
-                here, elsewhere = match[window <= 1].max(), match[window >= 4].max()
-                best, worse = max(here, elsewhere), min(here, elsewhere)
-                if best > self.MATCH and 1 - worse > self.PEAK * (1 - best):
-                    votes += 1 if here > elsewhere else -1
+        for rows, columns in self._cells(self.first):
+            cell = before[rows, columns]
+            if cell.std() < self.MIN_DETAIL:
+                continue
+            # The padding shifts what lies at a row by REACH.
+            around = after[
+                rows.start : rows.stop + 2 * self.REACH, columns.start : columns.stop + 2 * self.REACH
+            ]
+            match = cv2.matchTemplate(around, cell, cv2.TM_CCOEFF_NORMED)
+            here, elsewhere = match[window <= 1].max(), match[window >= 4].max()
+            best, worse = max(here, elsewhere), min(here, elsewhere)
+            if best > self.MATCH and 1 - worse > self.PEAK * (1 - best):
+                votes += 1 if here > elsewhere else -1
         return votes > 0
 
     def _fitted(self, before: NDArray[np.float32], after: NDArray[np.float32]) -> float:

@@ -76,11 +76,14 @@ def rehearse(
     headers = {"Authorization": f"Api-Key {token}"} if token else {}
     with connect(uri, compression=None, max_size=None, additional_headers=headers) as socket:
 
+        def receive() -> Mapping[str, Any]:
+            return wire.unpack(bytes(socket.recv()))  # type: ignore[arg-type]  # the server sends no text
+
         def ask(message: Mapping[str, Any]) -> Mapping[str, Any]:
             socket.send(wire.pack(message))
-            return wire.unpack(bytes(socket.recv()))  # type: ignore[arg-type]
+            return receive()
 
-        server = wire.unpack(bytes(socket.recv()))  # type: ignore[arg-type]
+        server = receive()
         config = bc.Config(cameras=tuple(server["cameras"]), inputs=server["inputs"])
         for episode in range(episodes):
             lenses = {camera: Lens(flaws, (seed, episode, k)) for k, camera in enumerate(config.cameras)}
