@@ -17,9 +17,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -86,13 +87,7 @@ def measure(project: Project, *arguments: str) -> Cost:
     started = time.monotonic()
     cpu = memory = 0.0
     with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen(
-            project.command(*arguments),
-            cwd=project.folder,
-            env=project.environ(),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+        process = start(project, arguments, output)
         for times, size in watch(process):
             cpu, memory = max(cpu, times), max(memory, size)
         output.seek(0)
@@ -100,6 +95,17 @@ def measure(project: Project, *arguments: str) -> Cost:
     if process.returncode:
         sys.exit(text[-3000:])
     return Cost(time.monotonic() - started, cpu, memory, sum(job_counts(text).values()))
+
+
+def start(project: Project, arguments: Sequence[str], output: IO[str]) -> subprocess.Popen[bytes]:
+    """Snakemake, saying everything to one file."""
+    return subprocess.Popen(
+        project.command(*arguments),
+        cwd=project.folder,
+        env=project.environ(),
+        stdout=output,
+        stderr=subprocess.STDOUT,
+    )
 
 
 def watch(process: subprocess.Popen[bytes]) -> Iterator[tuple[float, float]]:
@@ -141,13 +147,7 @@ def run(folder: Path, clips: int, wait: float, seconds: float, options: list[str
             script.write_text(STAND_IN % wait)
     log = project.folder / "run.log"
     with log.open("w") as output:
-        process = subprocess.Popen(
-            project.command(*options),
-            cwd=project.folder,
-            env=project.environ(),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+        process = start(project, options, output)
         first = None
         while process.poll() is None:
             now = Progress.of(process.pid, log)
