@@ -153,13 +153,13 @@ def pixels(chosen: list[Example], rng: np.random.Generator) -> tuple[Tensor, Ten
     over the object's area, so that small objects count as large ones do."""
     inputs, truth, weights = [], [], []
     for planes, true, _ in chosen:
-        seen = outline.averaged(planes.astype(np.float32))
+        seen = outline.averaged(planes.astype(np.float32), np.ones(planes.shape[:2], bool))
         distance = 8 * np.abs(planes[..., DISTANCE].astype(float))
         likely = (np.exp(-distance / NEAR) + 0.03).ravel()
         likely /= likely.sum()
         count = min(DRAWN, likely.size)
         index = rng.choice(likely.size, count, p=likely)
-        inputs.append(seen.reshape(-1, seen.shape[-1])[index].astype(np.float16))
+        inputs.append(seen[index].astype(np.float16))
         truth.append(true.ravel()[index])
         weights.append(1 / (likely[index] * count) / (true.sum() + VISIBLE))
     weight = np.concatenate(weights)

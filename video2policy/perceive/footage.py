@@ -17,8 +17,13 @@ Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Field = NDArray[np.float32]
 
+Region = tuple[slice, slice]
+WHOLE: Region = (slice(None), slice(None))
+
 FLOW_SIDE = 427
 """Long side in pixels at which optical flow is computed."""
+STEP = 1 / 64
+"""Of a pixel there, in which flow is kept: whole numbers take half the memory and convert quickly."""
 
 
 class Footage:
@@ -33,12 +38,12 @@ class Footage:
         self.median, self.steady = clean_plate(stack, np.zeros(stack.shape[:3], bool), stack[0])
         """Temporal median (H, W, 3), and where the clip shows it most of the time."""
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        self._flows: dict[tuple[int, int], NDArray[np.float16]] = {}
+        self._flows: dict[tuple[int, int], NDArray[np.int16]] = {}
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def lab(self, frame: int, roi: tuple[slice, slice] = (slice(None), slice(None))) -> Image:
+    def lab(self, frame: int, roi: Region = WHOLE) -> Image:
         return to_lab(np.ascontiguousarray(self.images[frame][roi]))
 
     def _small(self, frame: int) -> Image:
@@ -47,14 +52,26 @@ class Footage:
         size = (max(1, round(self.shape[1] * scale)), max(1, round(self.shape[0] * scale)))
         return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
 
-    def flow(self, frame: int, before: int) -> Field:
-        """Flow (H, W, 2): where each pixel of ``frame`` was on frame ``before``, as an offset in pixels."""
+    def flow(self, frame: int, before: int, roi: Region = WHOLE) -> Field:
+        """Flow (h, w, 2): where each pixel of a region of ``frame`` was on ``before``, an offset in pixels."""
         if (frame, before) not in self._flows:
             flow = self._flow.calc(self._small(frame), self._small(before), np.empty(0, np.float32))
-            self._flows[frame, before] = flow.astype(np.float16)
-        half = self._flows[frame, before].astype(np.float32)
-        scale = (self.shape[1] / half.shape[1], self.shape[0] / half.shape[0])
-        return np.asarray(cv2.resize(half, self.shape[::-1]) * np.array(scale, np.float32), np.float32)
+            self._flows[frame, before] = np.clip(np.rint(flow / STEP), -32768, 32767).astype(np.int16)
+        small = self._flows[frame, before]
+        scale = self.shape[1] / small.shape[1], self.shape[0] / small.shape[0]
+        # Only what is asked for is converted and enlarged, with a rim for the interpolation.
+        spans = [side.indices(length)[:2] for side, length in zip(roi, self.shape, strict=True)]
+        (top, bottom), (left, right) = spans
+        y, x = max(0, int(top / scale[1]) - 2), max(0, int(left / scale[0]) - 2)
+        cut = small[y : int(bottom / scale[1]) + 3, x : int(right / scale[0]) + 3].astype(np.float32)
+        cut *= np.array(scale, np.float32) * STEP
+        corner = (left + 0.5) / scale[0] - 0.5 - x, (top + 0.5) / scale[1] - 0.5 - y
+        place = np.array([[1 / scale[0], 0, corner[0]], [0, 1 / scale[1], corner[1]]])
+        how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        size = (right - left, bottom - top)
+        return np.asarray(
+            cv2.warpAffine(cut, place, size, flags=how, borderMode=cv2.BORDER_REPLICATE), np.float32
+        )
 
     def differs(self, frame: int, plate: Image, threshold: int = 28) -> Mask:
         """Where a frame differs from a background plate."""

@@ -129,7 +129,7 @@ def _neighbour(
 ) -> list[Field]:
     """The other frame's mask carried here, how much the picture changes on that way, and what moves along."""
     clip = scene.footage
-    flow = clip.flow(frame, other.frame)[roi]
+    flow = clip.flow(frame, other.frame, roi)
     rows, columns = np.mgrid[roi].astype(np.float32)
     x, y = columns + flow[..., 0], rows + flow[..., 1]
     carried = cv2.remap(other.mask.astype(np.float32), x, y, cv2.INTER_LINEAR)
@@ -145,9 +145,10 @@ def _neighbour(
     ]
 
 
-def averaged(planes: Field) -> Field:
-    """Channels (h, w, c) with their averages over squares: (h, w, c * (1 + len(AROUND)))."""
-    return np.concatenate([planes, *(cv2.blur(planes, (side, side)) for side in AROUND)], axis=-1)
+def averaged(planes: Field, where: Mask) -> Field:
+    """Channels (h, w, c) with their averages over squares, ``where`` (h, w): (n, c * (1 + len(AROUND)))."""
+    blurred = (cv2.blur(planes, (side, side)) for side in AROUND)
+    return np.concatenate([planes[where], *(image[where] for image in blurred)], axis=-1)
 
 
 class Layer(NamedTuple):
@@ -166,11 +167,12 @@ def network() -> list[Layer]:
 
 def log_odds(layers: Sequence[Layer], planes: Field, where: Mask | None = None) -> Field:
     """Log odds (h, w) that the pixels of `channels` (h, w, c) are the object's; 0 but ``where`` (h, w)."""
-    inputs = averaged(planes)
     chosen = np.ones(planes.shape[:2], bool) if where is None else where
-    values = inputs[chosen]
+    values = averaged(planes, chosen)
     for weight, bias in layers[:-1]:
-        values = np.maximum(values @ weight + bias, 0)
+        values = values @ weight
+        values += bias
+        np.maximum(values, 0, out=values)
     weight, bias = layers[-1]
     result = np.zeros(chosen.shape, np.float32)
     result[chosen] = (values @ weight + bias)[:, 0]
