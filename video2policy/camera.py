@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,7 @@ class Camera:
         """4x4, the camera above the table frame's origin."""
         return pose.transform(self.rotation, [0, 0, self.altitude])
 
-    @property
+    @cached_property
     def camera_from_table(self) -> Array:
         return pose.inverse(self.table_from_camera)
 

@@ -6,6 +6,7 @@ Everything here is geometry in the object's own frame (origin at the bounding bo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -166,9 +167,14 @@ class Solid:
         ]
 
 
-def _ring(radius: float, z: float, sections: int = 32) -> Array:
+@cache
+def _circle(sections: int) -> Array:
     angle = 2 * np.pi * np.arange(sections) / sections
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle), np.full(sections, z)], axis=1)
+    return np.stack([np.cos(angle), np.sin(angle), np.zeros(sections)], axis=1)
+
+
+def _ring(radius: float, z: float, sections: int = 32) -> Array:
+    return radius * _circle(sections) + [0, 0, z]
 
 
 def _hull(points: Array) -> trimesh.Trimesh:

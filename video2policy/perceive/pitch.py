@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -42,6 +43,8 @@ FOCAL_GRID = np.exp(np.linspace(-0.35, 0.35, 9))
 
 COARSE = np.arange(-10.0, 86.0, 8.0)
 """Pitches at which outlines are fitted."""
+AT_LENGTH = range(1, len(COARSE), 3)
+"""Numbers of those at which the fit starts from everywhere; beside them it starts from what was found there."""
 
 MAX_SEGMENTS = 200
 """The longest are used."""
@@ -206,14 +209,17 @@ def outline_evidence(
             seen = outline(mask, others[name][frame])
             if seen is None:
                 continue
-            row = []
-            for pitch in COARSE:
-                camera = Camera(
-                    K, whole.shape[1], whole.shape[0], rotation_from_pitch(float(pitch), roll), 1.0
-                )
-                fit = fit_solid(option, seen, mask, camera, sides=Sides.of(labels[name]))
-                row.append(np.inf if fit is None else fit.cost)
-            costs.append(row)
+            views = [
+                Camera(K, whole.shape[1], whole.shape[0], rotation_from_pitch(float(pitch), roll), 1.0)
+                for pitch in COARSE
+            ]
+            fit = partial(fit_solid, option, seen, mask, sides=Sides.of(labels[name]))
+            known = {number: fit(views[number]) for number in AT_LENGTH}
+            row = [
+                known[i] if i in known else fit(view, near=known.get(i - 1) or known.get(i + 1))
+                for i, view in enumerate(views)
+            ]
+            costs.append([np.inf if found is None else found.cost for found in row])
         if costs:
             cost = np.minimum.reduce(costs)
             cost = np.where(np.isfinite(cost), cost, np.max(cost[np.isfinite(cost)], initial=0.0) + 20)
