@@ -114,13 +114,32 @@ def test_an_unsure_camera_makes_unsure_sizes():
 @given(st.lists(st.tuples(st.floats(0.1, 10), st.floats(0.02, 1)), min_size=1, max_size=6))
 def test_weighing_stays_within_the_evidence_and_grows_with_contradiction(items):
     evidence = [Evidence("x", value, sigma) for value, sigma in items]
-    mean, spread, _ = weigh(evidence)
+    found = weigh(evidence)
     values, sigmas = zip(*items, strict=True)
-    assert min(values) * 0.999 <= mean <= max(values) * 1.001
+    assert min(values) * 0.999 <= found.depth_scale <= max(values) * 1.001
+    assert found.weights.sum() == pytest.approx(1)
+    spread = found.uncertainty("thing", evidence, {})
     assert spread >= 0.999 * (sum(s**-2 for s in sigmas) ** -0.5)
-    if max(values) > 3 * min(values):
-        assert spread > 1e-3
-    assert weigh([*evidence, Evidence("far", 1000.0, min(sigmas))])[1] > spread
+    more = [*evidence, Evidence("far", 1000.0, min(sigmas))]
+    assert weigh(more).uncertainty("thing", more, {}) > spread
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_the_stated_uncertainty_is_that_of_errors_drawn(seed):
+    """Sizes whose evidence errs as it says, and whose meshes err, are off by what is stated."""
+    rng = np.random.default_rng(seed)
+    usual = {"a": rng.uniform(0.02, 0.5), "b": rng.uniform(0.02, 0.5)}
+    distance, misfit = rng.uniform(0.05, 0.5), {"a": rng.uniform(0.01, 0.3), "b": rng.uniform(0.01, 0.3)}
+    evidence = [
+        Evidence("distance", 1.0, distance),
+        *(Evidence(name, 1.0, sigma, name) for name, sigma in usual.items()),
+    ]
+    found = weigh(evidence)
+    said = rng.normal(size=(20000, 3)) * [distance, *usual.values()]
+    mesh = rng.normal(size=(20000, 2)) * [*misfit.values()]
+    said[:, 1:] -= mesh  # the longer the mesh came out, the smaller the unit of depth
+    error = said @ found.weights + mesh[:, 0]
+    assert found.uncertainty("a", evidence, misfit) == pytest.approx(error.std(), rel=0.05)
 
 
 def test_one_of_three_that_contradicts_the_others_has_no_weight():

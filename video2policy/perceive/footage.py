@@ -53,7 +53,7 @@ class Footage:
         return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
 
     def flow(self, frame: int, before: int, roi: Region = WHOLE) -> Field:
-        """Flow (h, w, 2): where each pixel of a region of ``frame`` was on ``before``, an offset in pixels."""
+        """Flow (h, w, 2): where each pixel of a region of ``frame`` was on ``before``, as an offset."""
         if (frame, before) not in self._flows:
             flow = self._flow.calc(self._small(frame), self._small(before), np.empty(0, np.float32))
             self._flows[frame, before] = np.clip(np.rint(flow / STEP), -32768, 32767).astype(np.int16)

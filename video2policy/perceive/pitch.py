@@ -44,7 +44,7 @@ FOCAL_GRID = np.exp(np.linspace(-0.35, 0.35, 9))
 COARSE = np.arange(-10.0, 86.0, 8.0)
 """Pitches at which outlines are fitted."""
 AT_LENGTH = range(1, len(COARSE), 3)
-"""Numbers of those at which the fit starts from everywhere; beside them it starts from what was found there."""
+"""Numbers of those at which fits start from everywhere; beside them they start from what was found there."""
 
 MAX_SEGMENTS = 200
 """The longest are used."""
