@@ -130,7 +130,7 @@ def train(
         agent.model.load_state_dict(skill.start(weights(agent), inputs))
 
     episodes, course = batch.episodes, Course(best=weights(agent))
-    warm_up = parent is None and skill is not None
+    warm_up = parent is not None or skill is not None
     if checkpoint is not None and checkpoint.is_file():
         course = restore(checkpoint, agent, episodes)
         batch.steps = course.kept
