@@ -57,12 +57,16 @@ class ThrowInto(Task):
         free = 1.0 - states["thing_contact_gripper"]
         # and flew, far from the tool
         ever_flown = states["thing_ever_flown"]
+        # 1 while the other object stands as at the reset
+        b_standing = states["other_up"]
         # the other object's centre is below it
         success = distance < 0.9 * reach_b
         # its underside is below the other one's rim
         success = success & (bottom < top_b - 0.005)
         # and not below its floor
         success = success & (states["thing_pos"][:, 2] - states["table_height"] > bottom_b)
+        # it still stands
+        success = success & (b_standing > 0.8)
         # let go
         success = success & (free > 0.5)
         # thrown or dropped from a height

@@ -69,6 +69,16 @@ def bring(
     return episode.object("mug", MUG, mug or {0: (0, 0, 0.05)})
 
 
+def lying() -> Episode:
+    """A mug knocked over, and a cube that comes to lie on its side, lower than its upper edge."""
+    episode = Episode().object(
+        "cube", BALL, {10: (0.0, 0.2, 0.02), 22: (0, 0.1, 0.15), 35: (0.0, 0.03, 0.07)}
+    )
+    return episode.object(
+        "mug", MUG, {0: (0, 0, 0.05), 10: (0, 0, 0.05), 20: (0, 0, 0.04)}, quat=TIPPED, quat_from=20
+    )
+
+
 def cover(
     end: tuple[float, float, float] = (0, 0, 0.05), ball: dict | None = None, grasped: range = range(10, 40)
 ) -> Episode:
@@ -267,6 +277,7 @@ CASES = {
             "on the rim": bring((0.0, 0.035, 0.12), size=BALL),
             "above": bring((0.0, 0.0, 0.12), size=BALL),
             "still held": bring(INSIDE, size=BALL, grasped=range(10, 60)),
+            "on the side of a mug that lies": lying(),
         },
     ),
     "throw_into": (
@@ -311,6 +322,7 @@ CASES = {
         {
             "shoved in": bring(INSIDE, size=BALL, carried=False),
             "still held": bring(INSIDE, size=BALL, grasped=range(10, 60)),
+            "on the side of a mug that lies": lying(),
         },
     ),
 }

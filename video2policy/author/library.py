@@ -123,6 +123,9 @@ QUANTITIES: Mapping[str, Quantity] = {
         "how far the other object was displaced, m",
         'b_moved = torch.norm(states["{b}_displacement"][:, :2], dim=-1)',
     ),
+    "b_standing": Quantity(
+        "1 while the other object stands as at the reset", 'b_standing = states["{b}_up"]'
+    ),
 }
 
 TIP = {
@@ -149,9 +152,6 @@ PUSH_WITH = {
     ),
     "b_touched": Quantity(
         "the gripper touches the other object", 'b_touched = states["{b}_contact_gripper"]'
-    ),
-    "b_standing": Quantity(
-        "1 while the other object stands as at the reset", 'b_standing = states["{b}_up"]'
     ),
 }
 
@@ -531,7 +531,7 @@ _FRONT = ("ahead", "aligned", "front_near", "on_table")
 
 _PUT_INTO = replace(
     _DROP_NEXT,
-    conditions=("over", "sunk", "not_below", "free"),
+    conditions=("over", "sunk", "not_below", "b_upright", "free"),
     components=(
         *_BRING,
         Component("hang", 40.0, gate="held_or_there"),
@@ -615,7 +615,7 @@ _THROW_INTO = replace(
     _PUT_INTO,
     quantities={**GO_OVER_B, "clear": _over_b(0.13)},
     observations=_DROP_NEXT.observations,
-    conditions=("over", "sunk", "not_below", "free", "was_flown"),
+    conditions=("over", "sunk", "not_below", "b_upright", "free", "was_flown"),
     components=(
         *_BRING,
         Component("raise", 20.0, gate="held_or_there"),
@@ -648,7 +648,9 @@ FAMILIES: Mapping[str, Family] = {
     "cover": _COVER,
     "uncover": _UNCOVER,
     "put_into": _PUT_INTO,
-    "drop_into": replace(_PUT_INTO, conditions=("over", "sunk", "not_below", "was_released", "free")),
+    "drop_into": replace(
+        _PUT_INTO, conditions=("over", "sunk", "not_below", "b_upright", "was_released", "free")
+    ),
     "throw_into": _THROW_INTO,
     "tip_over": _TIP_OVER,
     "push_with": _PUSH_WITH,

@@ -49,7 +49,7 @@ PUSH_ASIDE = 3**0.5
 NEXT_GAP, FRONT_GAP, FRONT_OFFSET = 0.05, 0.15, 0.02
 CLOSER_FRACTION, UNCOVER_STAYED = 0.30, 0.05
 MOVED, NUDGED, POKED, SHIFTED = 0.02, 0.01, 0.08, 0.10
-COVER_TOLERANCE, INTO_DEPTH = 0.01, 0.005
+COVER_TOLERANCE, INTO_DEPTH, CONTAINS_UP = 0.01, 0.005, 0.7
 TIPPED_UP, BLOW = 0.35, 0.03
 UPRIGHT, ON_SIDE, INVERTED, FLAT = 0.95, 0.2, -0.9, 0.96
 LEANING = (float(np.cos(np.radians(75))), float(np.cos(np.radians(15))))
@@ -191,9 +191,13 @@ def _uncover(record: Record) -> Bools:
 
 
 def _put_into(record: Record) -> Bools:
-    """`a` inside `b`: centre within `b`'s radius, its bottom below `b`'s rim, let go of and at rest."""
+    """`a` inside `b`: centre within `b`'s radius, its bottom below `b`'s rim, let go of and at rest.
+
+    `b` stands: on the side of one that was knocked over things lie just as low.
+    """
     a, b = record.body("a"), record.body("b")
     inside = (centres_apart(a, b) < b.radius) & (a.bottom < b.top - INTO_DEPTH) & (a.pos[..., 2] > b.bottom)
+    inside &= b.up > CONTAINS_UP
     moved = (a.moved > MOVED) & record.ever_touched(a)
     return inside & ~record.touched(a) & a.slow & b.on_table & moved
 
