@@ -12,7 +12,7 @@ from video2policy.sim.environment import Environment
 from video2policy.sim.mujoco import MujocoSim
 from video2policy.task import Task
 from video2policy.train.policy import load_policy, save_policy
-from video2policy.train.ppo import Outcome, Training, train
+from video2policy.train.ppo import WARM_UP, Outcome, Training, train
 
 N = 16
 TINY = Training(max_steps=4 * 32 * N, minibatch=256, units=(16, 16), window=16, check_episodes=N)
@@ -106,6 +106,26 @@ def test_training_goes_on_from_a_parent(tmp_path: Path) -> None:
     child = run(tmp_path, none, parent=parent.policy)
     name = "a2c_network.mu.weight"
     assert torch.allclose(child.policy.weights[name], parent.policy.weights[name], atol=1e-4)
+
+
+def test_a_value_that_knows_nothing_yet_does_not_undo_what_the_parent_knows(tmp_path: Path) -> None:
+    parent = run(tmp_path, TINY)
+    name, update = "a2c_network.mu.weight", 32 * N
+    begun = run(tmp_path, replace(TINY, max_steps=WARM_UP * update), Never, parent=parent.policy)
+    assert torch.equal(begun.policy.weights[name], parent.policy.weights[name])
+    assert not torch.equal(*(p.weights["a2c_network.value.weight"] for p in (begun.policy, parent.policy)))
+    later = run(tmp_path, replace(TINY, max_steps=(WARM_UP + 2) * update), Never, parent=parent.policy)
+    assert not torch.equal(later.policy.weights[name], parent.policy.weights[name])
+
+
+def test_what_goes_on_is_no_worse_than_its_parent(tmp_path: Path) -> None:
+    easy = Training(max_steps=60_000, minibatch=256, units=(32, 32), window=32, check_episodes=N)
+    parent = run(tmp_path, easy)
+    longer = replace(easy, max_steps=10 * 32 * N, solved=2.0)
+    child = run(tmp_path, longer, parent=parent.policy, seed=3)
+    assert child.success_rate >= parent.success_rate
+    rates = [row["success_rate"] for row in child.log if row["episodes"] >= easy.window]
+    assert min(rates) > 0.8
 
 
 def test_sizes_that_do_not_fit_are_refused(tmp_path: Path) -> None:
