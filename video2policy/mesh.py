@@ -34,6 +34,10 @@ RING_PIECES = 7
 """Convex wall segments of a hollow frustum; with its bottom that makes 8, the most that physics is given."""
 
 
+CORNERS = np.array(np.meshgrid([-0.5, 0.5], [-0.5, 0.5], [-0.5, 0.5])).reshape(3, -1).T
+"""Of a cube with sides of 1, (8, 3)."""
+
+
 @dataclass(frozen=True)
 class Solid:
     """A box, a frustum (cylinder, cup) or a sphere that stands on the table, in any unit of length.
@@ -73,7 +77,7 @@ class Solid:
     def corners(self) -> Array:
         """Points (n, 3) whose convex hull is the solid's hull; enough of them for a silhouette."""
         if self.kind == "box":
-            return np.array(np.meshgrid([-0.5, 0.5], [-0.5, 0.5], [-0.5, 0.5])).reshape(3, -1).T * self.size
+            return CORNERS * self.size
         if self.kind == "sphere":
             return np.asarray(trimesh.creation.icosphere(subdivisions=2).vertices) * self.size[0] / 2
         bottom, top, height = self.size

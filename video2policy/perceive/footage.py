@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from video2policy.clip import spread
 from video2policy.perceive.colour import is_skin, largest_channel, relit, to_lab
-from video2policy.perceive.morphology import disc
+from video2policy.perceive.morphology import Region, disc
 from video2policy.perceive.plate import clean_plate
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Field = NDArray[np.float32]
 
-Region = tuple[slice, slice]
 WHOLE: Region = (slice(None), slice(None))
 
 FLOW_SIDE = 427

@@ -11,6 +11,8 @@ from video2policy.mask import area, bounding_box
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Field = NDArray[np.float32]
+Region = tuple[slice, slice]
+"""Rows and columns of a frame."""
 
 WIDE = 8.0
 """Radius in pixels from which a distance transform is quicker than a disc, whose cost is its area."""
@@ -55,7 +57,7 @@ def fill_holes(mask: Mask, share: float = 0.08) -> Mask:
     return filled
 
 
-def region(mask: Mask, margin: float) -> tuple[slice, slice]:
+def region(mask: Mask, margin: float) -> Region:
     """The mask's bounding box with a margin, cut at the frame; the whole frame for an empty mask."""
     box = bounding_box(mask)
     if box is None:

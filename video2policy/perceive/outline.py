@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from video2policy.mask import area
 from video2policy.perceive.colour import dot, is_skin, largest_channel, to_lab
-from video2policy.perceive.morphology import region, signed_distance
+from video2policy.perceive.morphology import Region, region, signed_distance
 from video2policy.perceive.palette import UNIFORM, Palette, bins
 from video2policy.perceive.plate import plate_likelihood
 from video2policy.perceive.scenery import Scenery
@@ -57,14 +57,12 @@ def reach(mask: Mask, unit: float) -> float:
     return 12 * unit + 0.15 * float(np.sqrt(area(mask)))
 
 
-def around(mask: Mask, unit: float) -> tuple[slice, slice]:
+def around(mask: Mask, unit: float) -> Region:
     """The region of a mask's frame that may become its object."""
     return region(mask, reach(mask, unit))
 
 
-def channels(
-    scene: Scenery, frame: int, mask: Mask, roi: tuple[slice, slice], near: Sequence[Neighbour | None]
-) -> Field:
+def channels(scene: Scenery, frame: int, mask: Mask, roi: Region, near: Sequence[Neighbour | None]) -> Field:
     """What is known of a region's pixels: (h, w, `CHANNELS`), about -1 to 1 each.
 
     ``near``: the frames before and after; a frame on which the object was not found is as one not known.
@@ -124,9 +122,7 @@ def _mixture(image: Field, inside: Field, outside: Field) -> tuple[Field, Field]
     return np.clip(share, -0.5, 1.5), np.clip(np.sqrt(contrast) / 64, 0, 2)
 
 
-def _neighbour(
-    scene: Scenery, frame: int, mask: Mask, roi: tuple[slice, slice], other: Neighbour
-) -> list[Field]:
+def _neighbour(scene: Scenery, frame: int, mask: Mask, roi: Region, other: Neighbour) -> list[Field]:
     """The other frame's mask carried here, how much the picture changes on that way, and what moves along."""
     clip = scene.footage
     flow = clip.flow(frame, other.frame, roi)
@@ -179,9 +175,7 @@ def log_odds(layers: Sequence[Layer], planes: Field, where: Mask | None = None) 
     return result
 
 
-def outline(
-    scene: Scenery, frame: int, mask: Mask, near: Sequence[Neighbour | None]
-) -> tuple[tuple[slice, slice], Field]:
+def outline(scene: Scenery, frame: int, mask: Mask, near: Sequence[Neighbour | None]) -> tuple[Region, Field]:
     """A region around the mask, and the log odds (h, w) that its pixels are the object's."""
     unit = scene.footage.unit
     roi = around(mask, unit)

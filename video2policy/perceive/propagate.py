@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from video2policy.mask import area, iou
 from video2policy.perceive.colour import is_skin, largest_channel, recoloured, relit
-from video2policy.perceive.morphology import centre, disc, fill_holes, grow, region, settle, signed_distance
+from video2policy.perceive.morphology import (
+    Region,
+    centre,
+    disc,
+    fill_holes,
+    grow,
+    region,
+    settle,
+    signed_distance,
+)
 from video2policy.perceive.palette import UNIFORM, Palette, bins
 from video2policy.perceive.scenery import DEEP_SHADOW, Scenery
 from video2policy.perceive.trust import at_border, signs, trust
@@ -234,10 +243,10 @@ class Track:
         self.look = self.clip.images[self.home_frame].astype(np.float32)
         return self.home, trust(signs(self.scene, frame, self.home, STAYING["sure"]) | STAYING)
 
-    def _pixels(self, frame: int, roi: tuple[slice, slice]) -> Field:
+    def _pixels(self, frame: int, roi: Region) -> Field:
         return self.clip.images[frame][roi].astype(np.float32)
 
-    def _change(self, frame: int, other: int, roi: tuple[slice, slice]) -> Field:
+    def _change(self, frame: int, other: int, roi: Region) -> Field:
         """Largest change of a channel between two frames, smoothed; infinite if they are the same frame."""
         if frame == other:
             return np.full(self.whole[roi].shape, np.inf, np.float32)
@@ -284,7 +293,7 @@ class Track:
     def _update(
         self,
         frame: int,
-        roi: tuple[slice, slice],
+        roi: Region,
         mask: Mask,
         p: Field,
         whole: Field,

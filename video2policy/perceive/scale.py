@@ -213,21 +213,22 @@ class Evidence:
 class Weighed(NamedTuple):
     """The depth scale, the weights (n,) of the evidence, and by how much it contradicts itself (1: not)."""
 
+    evidence: Sequence[Evidence]
     depth_scale: float
     weights: Array
     contradiction: float
 
-    def uncertainty(self, name: str, evidence: Sequence[Evidence], misfit: Mapping[str, float]) -> float:
+    def uncertainty(self, name: str, misfit: Mapping[str, float]) -> float:
         """Relative, of the size of an object; `misfit`: relative errors of the meshes' lengths.
 
         A size is a mesh's length times the scale. So far as the scale was told by the object's own length, as
         by its usual size, the mesh's error is in both and goes out.
         """
         said = self.contradiction * float(
-            np.hypot.reduce(self.weights * [item.uncertainty for item in evidence])
+            np.hypot.reduce(self.weights * [item.uncertainty for item in self.evidence])
         )
         share = dict.fromkeys(misfit, 0.0)
-        for item, weight in zip(evidence, self.weights, strict=True):
+        for item, weight in zip(self.evidence, self.weights, strict=True):
             if item.measured_on:
                 share[item.measured_on] += float(weight)
         return math.hypot(said, *(((other == name) - share[other]) * off for other, off in misfit.items()))
@@ -351,7 +352,7 @@ def weigh(evidence: Sequence[Evidence], outliers: bool = False) -> Weighed:
     against = 1.0
     if len(evidence) > 1:
         against = max(1.0, float(np.sqrt(certainty @ (logs - mean) ** 2 / (len(evidence) - 1))))
-    return Weighed(float(np.exp(mean)), weights / weights.sum(), against)
+    return Weighed(evidence, float(np.exp(mean)), weights / weights.sum(), against)
 
 
 def find_sizes(
@@ -422,7 +423,7 @@ def find_sizes(
     for name, item in objects.items():
         own = name in scales
         scale = scales[name] if own else item.extent * weighed.depth_scale
-        uncertainty = 0.02 if own else weighed.uncertainty(name, evidence, misfit)
+        uncertainty = 0.02 if own else weighed.uncertainty(name, misfit)
         sizes[name] = Size(
             scale=scale,
             size=(item.extents * scale).tolist(),

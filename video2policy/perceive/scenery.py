@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from video2policy.mask import area, largest_component
 from video2policy.perceive.colour import in_shadow, is_skin, largest_channel, relit, to_lab
 from video2policy.perceive.footage import Footage
-from video2policy.perceive.morphology import fill_holes, grow, region, settle, signed_distance
+from video2policy.perceive.morphology import Region, fill_holes, grow, region, settle, signed_distance
 from video2policy.perceive.palette import UNIFORM, Palette, bins, relit_palette
 from video2policy.perceive.plate import clean_plate, filled_in, plate_likelihood
 
@@ -134,7 +134,7 @@ class Scenery:
         if area(better & self.start) > 0.5 * area(self.start):
             self.start = better
 
-    def shows_plate(self, frame: int, roi: tuple[slice, slice]) -> Mask:
+    def shows_plate(self, frame: int, roi: Region) -> Mask:
         """Where the background is seen, so that the object is not there, not even hidden."""
         image = self.footage.images[frame][roi]
         now = largest_channel(cv2.absdiff(image, self.plate[roi])) < 20
@@ -147,7 +147,7 @@ class Scenery:
         dark = in_shadow(self.plate[roi], self.footage.images[frame][roi]) & mask[roi]
         return area(dark) / max(1, area(mask))
 
-    def foreign(self, frame: int, roi: tuple[slice, slice], mask: Mask, before: Mask | None = None) -> Field:
+    def foreign(self, frame: int, roi: Region, mask: Mask, before: Mask | None = None) -> Field:
         """1 where a region shows neither the object (mask (H, W)) nor the background, else 0: (H, W).
 
         Right at the mask only what was foreign ``before`` (H, W): its rim may be the object's own.
@@ -161,7 +161,7 @@ class Scenery:
         result[roi] = cv2.medianBlur(apart.astype(np.uint8), 3)
         return result
 
-    def stands_out(self, frame: int, roi: tuple[slice, slice]) -> Mask:
+    def stands_out(self, frame: int, roi: Region) -> Mask:
         """Where a region shows what is surely not the background, in whatever light."""
         image = self.footage.images[frame][roi]
         result = self.plate_sure[roi].copy()
@@ -181,7 +181,7 @@ class Scenery:
         palette.learn(bins(self.footage.lab(frame, roi))[ring])
         return palette
 
-    def like_hand(self, frame: int, roi: tuple[slice, slice], own: Palette) -> Mask:
+    def like_hand(self, frame: int, roi: Region, own: Palette) -> Mask:
         """Pixels of a region whose colour is much more a hand's than the object's."""
         index = bins(self.footage.lab(frame, roi))
         if not self.colours.hand.known:
@@ -189,9 +189,7 @@ class Scenery:
         mine = np.maximum(self.colours.own.density(index), own.density(index))
         return np.asarray(self.colours.hand.density(index) > 3 * mine, bool)
 
-    def evidence(
-        self, frame: int, roi: tuple[slice, slice], around: Palette, own: Palette | None = None
-    ) -> Field:
+    def evidence(self, frame: int, roi: Region, around: Palette, own: Palette | None = None) -> Field:
         """Log likelihood ratio, object against the rest, of each pixel of a region."""
         lab = self.footage.lab(frame, roi)
         index = bins(lab)

@@ -274,15 +274,11 @@ class Fit:
         return self.solid.kind
 
 
-SIGNS = np.array(list(product([-1, 1], repeat=3)))
-"""Of a box's corners."""
-
-
 def bevelled(solid: Solid | Round, bevel: float) -> Array:
     """Points (n, 3) that span the solid's hull with all edges cut back by `bevel`, a length."""
     if solid.kind == "box":
-        full, cut = np.array(solid.size) / 2, np.array(solid.size) / 2 - bevel
-        return np.vstack([SIGNS * np.where(np.arange(3) == axis, full, cut) for axis in range(3)])
+        full, cut = np.array(solid.size), np.array(solid.size) - 2 * bevel
+        return np.vstack([meshes.CORNERS * np.where(np.arange(3) == axis, full, cut) for axis in range(3)])
     if solid.kind == "frustum":
         bottom, top, height = solid.size
         sharp = Solid("frustum", (bottom, top, height - 2 * bevel))

@@ -77,7 +77,7 @@ def rehearse(
     with connect(uri, compression=None, max_size=None, additional_headers=headers) as socket:
 
         def receive() -> Mapping[str, Any]:
-            return wire.unpack(bytes(socket.recv()))  # type: ignore[arg-type]  # the server sends no text
+            return wire.unpack(socket.recv(decode=False))
 
         def ask(message: Mapping[str, Any]) -> Mapping[str, Any]:
             socket.send(wire.pack(message))

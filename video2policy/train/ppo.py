@@ -90,7 +90,7 @@ class Outcome:
 WARM_UP, FIRST_RATE = 6, 1e-4
 """Behind a policy that is gone on from: updates in which only the value learns, and the learning rate after
 them. A policy that follows a value that knows nothing yet, or in long first steps, forgets what it knew: one
-that solved its task in .79 of episodes did so in .10 after two updates (docs/simulation.md)."""
+that solved its task in .80 of episodes soon did so in .10 (docs/simulation.md)."""
 
 EXPERIMENT = "training"
 
