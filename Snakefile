@@ -11,6 +11,7 @@ sys.path.insert(
 )  # the package is used from where it lies, here and in every job
 
 from video2policy.config import complaint
+from video2policy.workflow import lift_default_limit
 
 min_version("9.20")
 
@@ -43,6 +44,7 @@ WATCH = Watch(
 
 
 onstart:
+    lift_default_limit(workflow.scheduler)
     WATCH.start(workflow.dag, logger, workflow.output_settings.quiet or ())
 
 

@@ -14,9 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.test_environments import REPO, RUNS, imported
+from tests.test_environments import CPU, REPO, RUNS, imported
 
-CPU = ("bundle", "embedded", "hands", "warp")
 STAND_IN = REPO / "tools" / "conda" / "bin" / "conda"
 
 

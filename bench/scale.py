@@ -1,10 +1,11 @@
-"""What many clips cost beside their jobs: `python -m bench.scale plan`, `batches`, `run`.
+"""What many clips cost beside their jobs: `python -m bench.scale plan`, `batches`, `run`, `real`.
 
 `plan` and `batches` are dry runs over a sheet of many clips at 5 rounds x 8 samples x 3 seeds, with the
 project's own rules and scripts, before perception and after it (what follows is planned only then).
 `run` really runs the smoke configuration over many clips, for a while, with scripts that only wait and write
 empty outputs, and gives the processor time that the workflow and the starts of its jobs take: what a run
-spends outside its jobs.
+spends outside its jobs. `real` runs the smoke configuration to its end on copies of the demo's first clip,
+and gives the share of two cores' time in which no job's script worked.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -25,8 +27,10 @@ from typing import IO
 import psutil
 
 from bench.kills import spent
-from tests.workflow import Project, job_counts
+from tests.workflow import Project, demo_rows, job_counts
+from video2policy.provenance import SUFFIX
 
+CORES = 2
 LARGE = """\
 reward: {iterations: 5, samples: 8}
 evaluation: {seeds: 3}
@@ -167,6 +171,34 @@ def run(folder: Path, clips: int, wait: float, seconds: float, options: list[str
     print(f"| {clips} | {now.planned} | {jobs} | {own:.0f} | {all_cpu - own:.0f} |")
 
 
+def real(folder: Path, clips: int, options: list[str]) -> None:
+    """Run the smoke configuration to its end; how much of two cores' time its jobs and their starts took."""
+    project = Project.copy(folder / "project")
+    row = demo_rows()[0]
+    project.write_sheet([{**row, "video": f"clip_{number:04d}"} for number in range(clips)])
+    log = project.folder / "run.log"
+    before, started, own = ended_cpu(), time.monotonic(), 0.0
+    with log.open("w") as output:
+        process = start(project, options, output)
+        for times, _ in watch(process):
+            own = max(own, times)
+    wall, jobs = time.monotonic() - started, ended_cpu() - before - own
+    if process.returncode:
+        sys.exit(log.read_text()[-3000:])
+    number = len(list((project.folder / "results").rglob(f"*{SUFFIX}")))
+    print(
+        "| clips | jobs | wall s | jobs' CPU s | the workflow's own CPU s | share of two cores outside jobs |"
+    )
+    print("|---" * 6 + "|")
+    print(f"| {clips} | {number} | {wall:.0f} | {jobs:.0f} | {own:.0f} | {1 - jobs / (CORES * wall):.3f} |")
+
+
+def ended_cpu() -> float:
+    """Processor seconds of all processes that were started from here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far a run is: jobs done and planned, processor seconds of its own process and with all its jobs."""
@@ -190,8 +222,8 @@ class Progress:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("plan", "batches", "run"))
-    parser.add_argument("--clips", type=int, help="default: 100; batches: 1000")
+    parser.add_argument("what", choices=("plan", "batches", "run", "real"))
+    parser.add_argument("--clips", type=int, help="default: 100; batches: 1000; real: 10")
     parser.add_argument("--batches", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=300.0, help="how long a run is watched")
     parser.add_argument("--wait", type=float, default=0.5, help="seconds that a stand-in for a job waits")
@@ -201,6 +233,8 @@ def main() -> None:
             plan(Path(name), arguments.clips or 100, 1)
         elif arguments.what == "batches":
             plan(Path(name), arguments.clips or 1000, arguments.batches)
+        elif arguments.what == "real":
+            real(Path(name), arguments.clips or 10, options)
         else:
             run(Path(name), arguments.clips or 100, arguments.wait, arguments.seconds, options)
 

@@ -1,7 +1,9 @@
 """Environment files: exact pins, one version of a package across files, everything that scripts import."""
 
 import ast
+import os
 import re
+import subprocess
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -14,6 +16,8 @@ from video2policy.models import MODELS
 
 REPO = Path(__file__).resolve().parent.parent
 REQUIREMENTS = sorted(REPO.glob("requirements*.txt"))
+CPU = ("bundle", "embedded", "export", "hands", "onnx", "resnet", "warp")
+"""Those that need no GPU and nothing off the package index."""
 ENVIRONMENTS = sorted((REPO / "envs").glob("*.yaml"))
 
 
@@ -110,3 +114,17 @@ def test_an_environment_has_what_its_scripts_import(name: str, files: tuple[str,
         if not {distribution.lower() for distribution in provided.get(package, [package])} & pinned
     ]
     assert not missing
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CPU)
+def test_a_cpu_environment_is_built_and_has_its_packages(name: str) -> None:
+    built = subprocess.run(
+        [sys.executable, "-m", "bench.environments", name],
+        cwd=REPO,
+        env={**os.environ, "PATH": f"{REPO / '.venv' / 'bin'}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    assert f"| {name} | " in built.stdout
