@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections import namedtuple
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,15 @@ from video2policy.guard import process
 from video2policy.guard.process import Ended, WorkerError, run_worker
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Processes started here hear SIGINT, also where these tests run in a shell's background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_signal_from_outside(number: signal.Signals, tmp_path: Path) -> None:
     def end_it() -> None:
