@@ -148,10 +148,22 @@ use rule judge_few as judge_real with:
         code=CLONE_JUDGING,
 
 
-rule tabulate_generalist:
-    """The three beside each other, the paper's figures beside ours."""
+use rule judge_code as judge_beside_code with:
     input:
-        clones=f"<generalist>/scaling/{max(config['generalist']['scaling'])}/eval.json",
+        policies=f"<generalist>/scaling/{max(config['generalist']['scaling'])}/policies",
+        scenes=tested("scene.json"),
+        tasks=tested("{variant}/task/task.py"),
+    output:
+        eval_json="<generalist>/by_code/beside.json",
+        provenance="<generalist>/by_code/judge_beside_code.provenance.json",
+    log:
+        "logs/generalist/judge_beside_code.log",
+
+
+rule tabulate_generalist:
+    """The three beside each other, in episodes of one length, the paper's figures beside ours."""
+    input:
+        clones="<generalist>/by_code/beside.json",
         by_code="<generalist>/by_code/eval.json",
         programs=tested(f"{paper.CODE}/policy/eval.json"),
     output:
