@@ -108,12 +108,6 @@ use rule judge_few as judge_code with:
         provenance="<generalist>/by_code/judge_code.provenance.json",
     log:
         "logs/generalist/judge_code.log",
-    params:
-        episodes=config["generalist"]["evaluation_episodes"],
-        splits=SPLITS,
-        simulation=merged_config(config, paper.CODE)["simulation"],
-        sandbox=SANDBOX,
-        code=CLONE_JUDGING,
 
 
 use rule judge_few as judge_simulated with:
@@ -148,22 +142,10 @@ use rule judge_few as judge_real with:
         code=CLONE_JUDGING,
 
 
-use rule judge_code as judge_beside_code with:
-    input:
-        policies=f"<generalist>/scaling/{max(config['generalist']['scaling'])}/policies",
-        scenes=tested("scene.json"),
-        tasks=tested("{variant}/task/task.py"),
-    output:
-        eval_json="<generalist>/by_code/beside.json",
-        provenance="<generalist>/by_code/judge_beside_code.provenance.json",
-    log:
-        "logs/generalist/judge_beside_code.log",
-
-
 rule tabulate_generalist:
-    """The three beside each other, in episodes of one length, the paper's figures beside ours."""
+    """The three beside each other, the paper's figures beside ours."""
     input:
-        clones="<generalist>/by_code/beside.json",
+        clones=f"<generalist>/scaling/{max(config['generalist']['scaling'])}/eval.json",
         by_code="<generalist>/by_code/eval.json",
         programs=tested(f"{paper.CODE}/policy/eval.json"),
     output:
