@@ -11,7 +11,7 @@ sys.path.insert(
 )  # the package is used from where it lies, here and in every job
 
 from video2policy.config import complaint
-from video2policy.workflow import lift_default_limit
+from video2policy.scheduling import lift_default_limit
 
 min_version("9.20")
 

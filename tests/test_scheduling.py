@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from video2policy.workflow import lift_default_limit
+from video2policy.scheduling import lift_default_limit
 
 
 def test_only_the_default_limit_on_started_jobs_is_lifted() -> None:
