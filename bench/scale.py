@@ -5,7 +5,7 @@ project's own rules and scripts, before perception and after it (what follows is
 `run` really runs the smoke configuration over many clips, for a while, with scripts that only wait and write
 empty outputs, and gives the processor time that the workflow and the starts of its jobs take: what a run
 spends outside its jobs. `real` runs the smoke configuration to its end on copies of the demo's first clip,
-and gives the share of two cores' time in which no job's script worked.
+and gives the share of two cores' time that neither its jobs nor their starts took.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Environment files: exact pins, one version of a package across files, everything that scripts import."""
 
 import ast
-import os
 import re
 import subprocess
 import sys
@@ -122,7 +121,6 @@ def test_a_cpu_environment_is_built_and_has_its_packages(name: str) -> None:
     built = subprocess.run(
         [sys.executable, "-m", "bench.environments", name],
         cwd=REPO,
-        env={**os.environ, "PATH": f"{REPO / '.venv' / 'bin'}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
     )
