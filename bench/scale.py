@@ -11,6 +11,7 @@ and gives the share of two cores' time that neither its jobs nor their starts to
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import resource
@@ -177,20 +178,19 @@ def real(folder: Path, clips: int, options: list[str]) -> None:
     row = demo_rows()[0]
     project.write_sheet([{**row, "video": f"clip_{number:04d}"} for number in range(clips)])
     log = project.folder / "run.log"
-    before, started, own = ended_cpu(), time.monotonic(), 0.0
+    before, started, own, memory = ended_cpu(), time.monotonic(), 0.0, 0.0
     with log.open("w") as output:
         process = start(project, options, output)
-        for times, _ in watch(process):
-            own = max(own, times)
+        for times, size in watch(process):
+            own, memory = max(own, times), max(memory, size)
     wall, jobs = time.monotonic() - started, ended_cpu() - before - own
     if process.returncode:
         sys.exit(log.read_text()[-3000:])
     number = len(list((project.folder / "results").rglob(f"*{SUFFIX}")))
-    print(
-        "| clips | jobs | wall s | jobs' CPU s | the workflow's own CPU s | share of two cores outside jobs |"
-    )
-    print("|---" * 6 + "|")
-    print(f"| {clips} | {number} | {wall:.0f} | {jobs:.0f} | {own:.0f} | {1 - jobs / (CORES * wall):.3f} |")
+    print("| clips | jobs | wall s | jobs' CPU s | own CPU s | own MB | share of two cores outside jobs |")
+    print("|---" * 7 + "|")
+    outside = 1 - jobs / (CORES * wall)
+    print(f"| {clips} | {number} | {wall:.0f} | {jobs:.0f} | {own:.0f} | {memory:.0f} | {outside:.3f} |")
 
 
 def ended_cpu() -> float:
@@ -227,8 +227,10 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=300.0, help="how long a run is watched")
     parser.add_argument("--wait", type=float, default=0.5, help="seconds that a stand-in for a job waits")
+    parser.add_argument("--keep", metavar="FOLDER", help="leave the project there")
     arguments, options = parser.parse_known_args()
-    with tempfile.TemporaryDirectory(prefix="scale_") as name:
+    kept = contextlib.nullcontext(arguments.keep)
+    with kept if arguments.keep else tempfile.TemporaryDirectory(prefix="scale_") as name:
         if arguments.what == "plan":
             plan(Path(name), arguments.clips or 100, 1)
         elif arguments.what == "batches":

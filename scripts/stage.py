@@ -28,6 +28,7 @@ import sys
 import threading
 import time
 import traceback
+import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -284,12 +285,19 @@ def _provenance(
     }
 
 
+def _given(hint: Any) -> Any:
+    """What an option holds where it is given: `Input` of `Input | None`."""
+    if typing.get_origin(hint) not in (typing.Union, types.UnionType):
+        return hint
+    return next(part for part in typing.get_args(hint) if part is not type(None))
+
+
 def _run_command_line(main: Main) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     hints = typing.get_type_hints(main)
     parser = argparse.ArgumentParser(description=main.__doc__)
     for name, parameter in inspect.signature(main).parameters.items():
-        hint = hints.get(name, str)
+        hint = _given(hints.get(name, str))
         many = typing.get_origin(hint) is list and typing.get_args(hint)[0] in (Input, Output)
         kind: Callable[[str], Any] = (
             Path if many or hint in (Input, Output) else str if hint is str else json.loads

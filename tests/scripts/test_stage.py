@@ -152,9 +152,13 @@ def test_a_script_is_also_a_command(tmp_path: Path) -> None:
             '''
             from scripts.stage import Input, Output, stage
 
-            def main(wood: Input, extras: list[Input], bowl: Output, row: dict, depth: int = 2) -> None:
+            def main(
+                wood: Input, extras: list[Input], bowl: Output, row: dict, lid: Input | None = None,
+                lined: dict | None = None, depth: int = 2,
+            ) -> None:
                 """Carve a bowl."""
-                bowl.write_text(wood.read_text() * depth + row["lid"] + str(len(extras)))
+                cover = row["lid"] + lid.read_text() + lined["with"]
+                bowl.write_text(wood.read_text() * depth + cover + str(len(extras)))
 
             stage(main)
             '''
@@ -174,12 +178,16 @@ def test_a_script_is_also_a_command(tmp_path: Path) -> None:
         "b",
         "--row",
         '{"lid": "L"}',
+        "--lid",
+        "wood",
+        "--lined",
+        '{"with": "wax"}',
     ]
     done = subprocess.run(
         command, cwd=tmp_path, env={"PYTHONPATH": str(root)}, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "b").read_text() == "oakoakL2"
+    assert (tmp_path / "b").read_text() == "oakoakLoakwax2"
     usage = subprocess.run(
         [*command[:2], "--help"], env={"PYTHONPATH": str(root)}, capture_output=True, text=True
     )

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rl_games.algos_torch.a2c_continuous import A2CAgent
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 from video2policy.files import written
+from video2policy.train.agent import A2CAgent
 from video2policy.train.episodes import Episodes, Finished
 
 FORMAT = "video2policy.checkpoint/1"

@@ -4,7 +4,6 @@ rl-games brings the agent; the loop, the stops and the bookkeeping are here. The
 result on one machine: one torch thread, stops that count steps and never seconds.
 """
 
-import functools
 import random
 import time
 from collections.abc import Callable
@@ -15,21 +14,14 @@ from typing import Any
 import gymnasium
 import numpy as np
 import torch
-from rl_games.algos_torch.a2c_continuous import A2CAgent
-from rl_games.common import a2c_common
-from rl_games.common.algo_observer import AlgoObserver
-from rl_games.common.ivecenv import IVecEnv
-from rl_games.common.tr_helpers import DefaultRewardsShaper
 
 from video2policy.sim.base import N_ACTIONS
 from video2policy.sim.environment import Environment
+from video2policy.train.agent import A2CAgent, AlgoObserver, DefaultRewardsShaper, IVecEnv
 from video2policy.train.checkpoint import Course, restore, save, weights
 from video2policy.train.episodes import Episodes
 from video2policy.train.policy import Policy, PolicyInfo
 from video2policy.train.skill import Skill, observed
-
-# rl-games' TensorBoard logs are read by nobody here, and their writer starts a queue between processes.
-a2c_common.SummaryWriter = functools.partial(a2c_common.SummaryWriter, write_to_disk=False)
 
 
 @dataclass(frozen=True)
@@ -216,7 +208,9 @@ def _learn_value_only(agent: A2CAgent, only: bool) -> None:
 
 
 def prepare(folder: Path) -> None:
-    """Make the folders that rl-games asks for, which a locked-down process cannot make."""
+    """Make the folders that rl-games and optimisers ask for, which a locked-down process cannot make."""
+    import torch._dynamo  # noqa: F401  # makes one; the first optimiser would import it
+
     for name in ("nn", "summaries"):
         (folder / EXPERIMENT / name).mkdir(parents=True, exist_ok=True)
 
