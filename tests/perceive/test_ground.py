@@ -8,8 +8,10 @@ import pytest
 from scripts import ground as ground_script
 from tests.conftest import RenderedClip
 from video2policy.clip import extract
-from video2policy.mask import box_iou
+from video2policy.mask import COLOURS, box_iou
 from video2policy.perceive.ground import (
+    Grounding,
+    draw_groundings,
     box_around_points,
     draw_groundings,
     frame_of,
@@ -134,6 +136,16 @@ def test_overlay_and_script(rendered_clip: RenderedClip, tmp_path: Path) -> None
     assert set(entry) == {"name", "label", "frame", "box", "points", "score", "method", "also"}
     assert entry["name"] == "red_box" and verdict.passed
     assert cv2.imread(str(out[1])).shape == (240, 320, 3)
+
+
+@pytest.mark.parametrize("box", [(300, 100, 318, 120), (2, 2, 40, 30), (100, 200, 140, 238)])
+def test_a_label_is_whole_and_touches_its_box(box: tuple[float, float, float, float]) -> None:
+    cup = Grounding("cup", "cup", 0, box, (), 0.98, "colour, motion")
+    picture = draw_groundings([np.zeros((240, 320, 3), np.uint8)], [cup])
+    drawn = np.all(picture == COLOURS[0], axis=2)
+    rows = np.flatnonzero(drawn.sum(axis=1) > 60)  # the label's margins are filled
+    assert 10 <= np.ptp(rows) <= 25
+    assert min(abs(rows.max() - box[1]), abs(rows.min() - box[3])) <= 2
 
 
 def test_rejected_clip_still_shows_its_first_frame(rendered_clip: RenderedClip, tmp_path: Path) -> None:

@@ -340,9 +340,23 @@ def draw_groundings(images: Sequence[Image], groundings: Sequence[Grounding]) ->
             cv2.rectangle(canvas, (x0, y0), (x1, y1), colour, thick, cv2.LINE_AA)
             for x, y in g.points if frame == g.frame else ():
                 cv2.circle(canvas, (round(x), round(y)), 3 * thick, colour, -1, cv2.LINE_AA)
-            text = f"{g.name} ({g.method} {g.score:.2f})"
-            at = (x0, y0 - 6 if y0 > 20 else y1 + 16)
-            for ink, width in (((0, 0, 0), 3 * thick), (colour, thick)):
-                cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5 * thick, ink, width, cv2.LINE_AA)
+            _label(canvas, f"{g.name} ({g.method} {g.score:.2f})", (x0, y0, y1), colour, thick)
         panels.append(canvas)
     return np.asarray(np.hstack(panels), np.uint8)
+
+
+def _label(
+    canvas: Image, text: str, beside: tuple[int, int, int], colour: tuple[int, int, int], thick: int
+) -> None:
+    """Black on the colour, above a box (left, top, bottom) or below it, and within the picture."""
+    left, top, bottom = beside
+    font, size, margin = cv2.FONT_HERSHEY_SIMPLEX, 0.4 * thick, 3 * thick
+    (width, height), _ = cv2.getTextSize(text, font, size, thick)
+    if width + 2 * margin > canvas.shape[1]:
+        size *= (canvas.shape[1] - 2 * margin) / width
+        (width, height), _ = cv2.getTextSize(text, font, size, thick)
+    x = max(min(left, canvas.shape[1] - width - 2 * margin), 0)
+    y = top if top > height + 2 * margin else min(bottom + height + 2 * margin, canvas.shape[0])
+    cv2.rectangle(canvas, (x, y - height - 2 * margin), (x + width + 2 * margin, y), colour, -1)
+    at = (x + margin, y - margin)
+    cv2.putText(canvas, text, at, font, size, (0, 0, 0), thick, cv2.LINE_AA)
