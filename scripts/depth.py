@@ -4,13 +4,11 @@ import json
 import logging
 from typing import Any
 
-import numpy as np
-
 from scripts.stage import Input, Output, stage
 from video2policy.clip import Frames
 from video2policy.mask import load_masks
 from video2policy.perceive.backend import Backend
-from video2policy.perceive.depth import depth_images, find_view
+from video2policy.perceive.depth import depth_images, find_view, save_depth
 from video2policy.perceive.metric import MetricDepth
 from video2policy.perceive.verdict import Verdict
 
@@ -42,7 +40,7 @@ def main(
     camera_json.write_text(json.dumps(view.to_json(), indent=1) + "\n")
     depth.mkdir(exist_ok=True)
     for index, image in enumerate(images):
-        np.savez_compressed(depth / f"{index:06d}.npz", depth=image)
+        save_depth(depth / f"{index:06d}.npz", image)
     log.info("camera: %.0f degrees wide, %.0f degrees down", view.camera.fov, view.camera.pitch)
     return Verdict(
         "depth",

@@ -11,7 +11,6 @@ from video2policy.clip import extract
 from video2policy.mask import COLOURS, box_iou
 from video2policy.perceive.ground import (
     Grounding,
-    draw_groundings,
     box_around_points,
     draw_groundings,
     frame_of,

@@ -6,6 +6,7 @@ until then the prior is that the first object stands `FIRST_DISTANCE` metres fro
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -82,6 +83,15 @@ class View:
             name: float(data[name]) for name in ("focal_uncertainty", "pitch_uncertainty") if name in data
         }
         return cls(Camera.from_json(data), contacts, data["method"], float(data["confidence"]), **known)
+
+
+def save_depth(path: Path, image: NDArray[np.float16]) -> None:
+    """Write an image of a folder `depth/`, little compressed: numpy compresses three times as long."""
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("depth.npy", "w") as file,
+    ):
+        np.lib.format.write_array(file, image)
 
 
 class DepthImages:

@@ -38,6 +38,7 @@ class Footage:
         """Temporal median (H, W, 3), and where the clip shows it most of the time."""
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._flows: dict[tuple[int, int], NDArray[np.int16]] = {}
+        self._skins: dict[int, Mask] = {}
 
     def __len__(self) -> int:
         return len(self.images)
@@ -76,6 +77,12 @@ class Footage:
         """Where a frame differs from a background plate."""
         difference = largest_channel(cv2.absdiff(self.images[frame], plate))
         return np.asarray(cv2.medianBlur(difference, 3) > threshold, bool)
+
+    def passing_skin(self, frame: int) -> Mask:
+        """Skin that is not the median, nor that in a shadow; not to be written to."""
+        if frame not in self._skins:
+            self._skins[frame] = self.skin(frame, self.median)
+        return self._skins[frame]
 
     def skin(self, frame: int, plate: Image) -> Mask:
         """Skin that is not background, nor background in a shadow."""

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video2policy.mask import area
-from video2policy.perceive.colour import dot, is_skin, largest_channel, to_lab
+from video2policy.perceive.colour import dot, is_skin, largest_channel, length, to_lab
 from video2policy.perceive.morphology import Region, region, signed_distance
 from video2policy.perceive.palette import UNIFORM, Palette, bins
 from video2policy.perceive.plate import plate_likelihood
@@ -133,7 +133,7 @@ def _neighbour(scene: Scenery, frame: int, mask: Mask, roi: Region, other: Neigh
     change = largest_channel(cv2.absdiff(np.ascontiguousarray(clip.images[frame][roi]), then))
     inside = mask[roi]
     own = np.median(flow[inside], axis=0) if inside.any() else np.zeros(2)
-    apart = np.linalg.norm(flow - own, axis=-1) - np.linalg.norm(flow, axis=-1)
+    apart = length(flow - own) - length(flow)
     return [
         np.asarray(2 * carried - 1, np.float32),
         np.asarray(np.clip(change / 32, 0, 2), np.float32),

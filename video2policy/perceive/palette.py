@@ -21,8 +21,8 @@ UNIFORM = 5e-5
 
 def bins(lab: Image) -> NDArray[np.int32]:
     """Index of each pixel's colour bin. lab: (..., 3) 8-bit."""
-    q = lab.astype(np.int32)
-    return ((q[..., 0] >> 3) * LEVELS[1] + (q[..., 1] >> 2)) * LEVELS[2] + (q[..., 2] >> 2)
+    lightness, a, b = (lab[..., k] >> bits for k, bits in enumerate((3, 2, 2)))
+    return (lightness.astype(np.int32) * LEVELS[1] + a) * LEVELS[2] + b
 
 
 class Palette:

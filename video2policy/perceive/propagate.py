@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video2policy.mask import area, iou
-from video2policy.perceive.colour import is_skin, largest_channel, recoloured, relit
+from video2policy.perceive.colour import is_skin, largest_channel, length, recoloured, relit
 from video2policy.perceive.morphology import (
     Region,
     centre,
@@ -101,7 +101,7 @@ class Track:
         prior_mask = moved | (whole > 0.7)
         if area(prior_mask) < 0.04 * self.area:
             return self.search(frame)
-        speed = float(np.median(np.linalg.norm(flow[moved], axis=-1))) if moved.any() else 0.0
+        speed = float(np.median(length(flow[moved]))) if moved.any() else 0.0
         roi = region(prior_mask, 30 * unit + 2 * speed)
         distance = signed_distance(prior_mask[roi])
         prior = np.clip(distance / (3 * unit + 0.2 * speed), -4, 2.2)
@@ -119,7 +119,7 @@ class Track:
         pace = min(1.0, speed / unit)
         prior = prior - np.where(still & (distance < 0) & ~moved[roi], 3.0 * pace, 0)
         # What moves along at its side does: a face that turns into view.
-        along = np.linalg.norm(flow[roi] - carried[roi], axis=-1) < 0.5 * unit + 0.25 * speed
+        along = length(flow[roi] - carried[roi]) < 0.5 * unit + 0.25 * speed
         foreign = cv2.remap(self.other, place[..., 0], place[..., 1], cv2.INTER_LINEAR) > 0.5
         other = foreign[roi]
         along &= self.scene.stands_out(frame, roi) | ~self.scene.plate_sure[roi]  # a shadow moves along, too
@@ -163,8 +163,8 @@ class Track:
             return result
         roi = region(mask, 0.5 * float(np.sqrt(area(mask))))
         here, image = mask[roi], np.ascontiguousarray(self.clip.images[frame][roi])
-        pace = np.linalg.norm(carried[roi], axis=-1)
-        speed, away = float(np.median(pace[here])), np.linalg.norm(flow[roi] - carried[roi], axis=-1)
+        pace = length(carried[roi])
+        speed, away = float(np.median(pace[here])), length(flow[roi] - carried[roi])
         strange = scene.stands_out(frame, roi)
         if speed > 1.5 * unit:  # where the background is not known, the motion alone must tell
             unlike = ~relit(scene.plate[roi], image, DEEP_SHADOW)
@@ -195,7 +195,7 @@ class Track:
         roi = region(self.mask, 4 * self.clip.unit)
         then, now = (cv2.cvtColor(self.clip.images[i][roi], cv2.COLOR_RGB2GRAY) for i in (before, frame))
         slope = np.stack([cv2.Sobel(then, cv2.CV_32F, i, 1 - i, ksize=3) / 8 for i in (1, 0)], axis=-1)
-        steep = np.linalg.norm(slope, axis=-1)
+        steep = length(slope)
         change = cv2.absdiff(then, now)
         edge = grow(self.mask[roi], 2 * self.clip.unit) & (steep > 6)
         kept = edge & (change < 3 + 0.25 * steep)
@@ -220,10 +220,10 @@ class Track:
             return np.stack([cv2.Sobel(grey, cv2.CV_32F, i, 1 - i, ksize=3) for i in (1, 0)], axis=-1)
 
         def alike(a: Field, b: Field) -> float:
-            weight = np.minimum(np.linalg.norm(a, axis=-1), 1.0) * near
-            lengths = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
+            weight = np.minimum(length(a), 1.0) * near
+            lengths = length(a) * length(b)
             same = (a * b).sum(-1) > 0.85 * lengths
-            same &= np.linalg.norm(b, axis=-1) > 0.4 * np.linalg.norm(a, axis=-1)
+            same &= length(b) > 0.4 * length(a)
             return float((weight * same).sum() / max(1e-6, weight.sum()))
 
         was, current = self._pixels(self.home_frame, roi), self._pixels(frame, roi)

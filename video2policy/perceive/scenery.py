@@ -75,7 +75,7 @@ class Scenery:
         clip, sure, found = self.footage, [], []
         here, away = clip.images[self.frame], ~grow(self.start, 8 * clip.unit)
         for frame in sorted(clip.sample(40), key=lambda f: abs(f - self.frame)):
-            skin = clip.skin(frame, clip.median)
+            skin = clip.passing_skin(frame)
             index = bins(clip.lab(frame))
             found.append(index[skin & away] if frame == self.frame else index[skin])
             if clip.differs(frame, here)[self.start].mean() < 0.15:  # it rests
@@ -100,7 +100,7 @@ class Scenery:
         hidden = np.stack([grow(masks[i], reach) | clip.stirs(i) for i in chosen])
         # What the first pass missed of object and hand is near its masks: rather look when they are far.
         side = 0.7 * float(np.sqrt(area(self.start)))
-        beside = np.stack([grow(masks[i], side) | grow(clip.skin(i, clip.median), 2 * reach) for i in chosen])
+        beside = np.stack([grow(masks[i], side) | grow(clip.passing_skin(i), 2 * reach) for i in chosen])
         far, sure = clean_plate(stack, hidden | beside, clip.median)
         plate, known = clean_plate(stack, hidden, clip.median)
         plate, known = np.where(sure[..., None], far, plate), known | sure
