@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
+import torch
 
 from scripts import evaluate as script
 from tests.evaluate.pushing import pushing
 from tests.evaluate.test_rollout import frames
 from video2policy.evaluate.evaluation import evaluate, film
 from video2policy.evaluate.recording import Recording, RecordingError
+from video2policy.evaluate.worker import NOISE_MEMORY, pushes
 from video2policy.guard import lockdown
 from video2policy.guard.process import WorkerError
 
@@ -58,6 +61,14 @@ def test_noise_moves_the_tool_but_not_the_recorded_action(scene, recording):
     # The first action comes from the same observation; what it led to differs.
     np.testing.assert_array_equal(noisy.actions[0], recording.actions[0])
     assert not np.array_equal(noisy.states["eef_pos"][1], recording.states["eef_pos"][1])
+
+
+def test_pushes_are_of_unit_size_and_last_a_while():
+    steps = torch.stack(list(islice(pushes(500, torch.Generator().manual_seed(0)), 60)))
+    assert steps.shape == (60, 500, 6)
+    for step in (0, 1, 59):
+        assert abs(float(steps[step].std()) - 1) < 0.05
+    assert abs(float((steps[1:] * steps[:-1]).mean()) - NOISE_MEMORY) < 0.02
 
 
 def test_the_film_shows_the_recorded_episode(scene, recording):

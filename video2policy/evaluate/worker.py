@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,10 @@ BATCH = 128
 
 NOISY_ACTIONS = 6
 """Noise of collection moves the tool; the gripper stays as commanded."""
+
+NOISE_MEMORY = 0.8
+"""How much of that noise stays from one step to the next. What pushes the same way for a while leads further
+off the policy's own way, and the demonstrations show more of how to come back: docs/generalist.md."""
 
 Act = Callable[[torch.Tensor], torch.Tensor]
 """Observations (n, d) -> actions (n, 7)."""
@@ -68,7 +73,7 @@ def roll_out(
 ) -> Recording:
     """One episode of each of the environment's simulations.
 
-    Normal noise of standard deviation `action_noise` is added to what is executed, not to what is recorded.
+    `pushes` times `action_noise` are added to what is executed, not to what is recorded.
     """
     sim = environment.sim
     assert isinstance(sim, Tabletop)
@@ -78,13 +83,11 @@ def roll_out(
     rows = [sim.states()]
     valid = [np.ones(sim.n_envs, bool)]
     actions, generated, configuration = [], [], []
-    for _ in range(sim.horizon):
+    for push in islice(pushes(sim.n_envs, generator), sim.horizon):
         configuration.append(sim.configuration())
         action = act(observation)
         executed = action.clone()
-        executed[:, :NOISY_ACTIONS] += action_noise * torch.randn(
-            sim.n_envs, NOISY_ACTIONS, generator=generator
-        )
+        executed[:, :NOISY_ACTIONS] += action_noise * push
         observation, _, done, info = environment.step(executed)
         broken = done & ~info["time_outs"]
         rows.append(info["raw_states"])
@@ -99,6 +102,15 @@ def roll_out(
         configuration=np.stack(configuration),
         draws=draws,
     )
+
+
+def pushes(episodes: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
+    """Normal noise (episodes, 6) of standard deviation 1, step after step, which remembers its last step."""
+    push = torch.randn(episodes, NOISY_ACTIONS, generator=generator)
+    while True:
+        yield push
+        fresh = torch.randn(episodes, NOISY_ACTIONS, generator=generator)
+        push = NOISE_MEMORY * push + (1.0 - NOISE_MEMORY**2) ** 0.5 * fresh
 
 
 def main(spec: Mapping[str, Any]) -> None:
