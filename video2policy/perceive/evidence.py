@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video2policy.mask import area, bounding_box
-from video2policy.perceive.colour import is_skin, relit, to_lab
+from video2policy.perceive.colour import is_skin, largest_channel, relit, to_lab
 from video2policy.perceive.morphology import disc, grow
 
 Image = NDArray[np.uint8]
@@ -100,13 +100,13 @@ class Evidence:
         """Large regions of moving skin that reach the frame's edge or are on the move just then: an object
         of skin's colour does neither while it rests."""
         image = self.images[frame]
-        change = (cv2.absdiff(image, self.median).max(axis=-1) > 28) & ~relit(image, self.median)
+        change = (largest_channel(cv2.absdiff(image, self.median)) > 28) & ~relit(image, self.median)
         found = cv2.morphologyEx((is_skin(image) & change).astype(np.uint8), cv2.MORPH_OPEN, disc(self.unit))
         _, labels, stats, _ = cv2.connectedComponentsWithStats(found, connectivity=8)
         after = self.images[min(frame + 1, len(self.images) - 1)]
         if frame == len(self.images) - 1:
             after = self.images[max(frame - 1, 0)]
-        moving = cv2.absdiff(image, after).max(axis=-1) > 28
+        moving = largest_channel(cv2.absdiff(image, after)) > 28
         share = np.bincount(labels[moving], minlength=len(stats)) / np.maximum(stats[:, cv2.CC_STAT_AREA], 1)
         x, y, w, h = (stats[:, i] for i in range(4))
         edge = (x <= 1) | (y <= 1) | (x + w >= self.shape[1] - 1) | (y + h >= self.shape[0] - 1)
@@ -118,7 +118,7 @@ class Evidence:
         """What a picture shows and most of the others do not, changes of light apart."""
         count = np.zeros(self.shape, np.float32)
         for image in others:
-            count += cv2.medianBlur(cv2.absdiff(image, picture).max(axis=-1), 3) > DIFFERENT
+            count += cv2.medianBlur(largest_channel(cv2.absdiff(image, picture)), 3) > DIFFERENT
         persistent = count / len(others) > 0.55
         raw = (persistent & ~relit(picture, end) & ~hand).astype(np.uint8)
         changed = cv2.morphologyEx(raw, cv2.MORPH_OPEN, disc(self.unit))

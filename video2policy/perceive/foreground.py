@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video2policy.clip import spread
+from video2policy.perceive.colour import largest_channel
 from video2policy.perceive.contact import Images
 
 Masks = NDArray[np.bool_]
@@ -60,8 +61,9 @@ def in_front(frames: Images, objects: Masks) -> Masks:
     for t in range(len(objects)):
         now = small(t)
         ratio = (now + 8) / (still + 8)
-        shadow = (ratio.max(axis=2) < 1.0) & (np.ptp(ratio, axis=2) < SHADOW)
-        found = (np.abs(now - still).max(axis=2) > CHANGED) & ~shadow & known
+        most = largest_channel(ratio)
+        shadow = (most < 1.0) & (most + largest_channel(-ratio) < SHADOW)
+        found = (largest_channel(cv2.absdiff(now, still)) > CHANGED) & ~shadow & known
         whole = cv2.resize(found.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
         whole[objects[t]] = 0
         result[t] = cv2.morphologyEx(whole, cv2.MORPH_OPEN, thick) > 0
