@@ -105,7 +105,7 @@ def channels(scene: Scenery, frame: int, mask: Mask, roi: Region, near: Sequence
             planes += [np.zeros(index.shape)] * NEIGHBOUR
         else:
             planes += _neighbour(scene, frame, mask, roi, other)
-    return np.stack(planes, axis=-1).astype(np.float32)
+    return np.stack(planes, axis=-1, dtype=np.float32, casting="unsafe")
 
 
 def _mean(image: Field, weight: Field, side: int) -> Field:

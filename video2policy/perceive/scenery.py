@@ -101,8 +101,11 @@ class Scenery:
         # What the first pass missed of object and hand is near its masks: rather look when they are far.
         side = 0.7 * float(np.sqrt(area(self.start)))
         beside = np.stack([grow(masks[i], side) | grow(clip.passing_skin(i), 2 * reach) for i in chosen])
-        far, sure = clean_plate(stack, hidden | beside, clip.median)
         plate, known = clean_plate(stack, hidden, clip.median)
+        far, sure = plate.copy(), known.copy()
+        near = (beside & ~hidden).any(axis=0)  # elsewhere both are the same
+        parts = stack[:, near][:, None], (hidden | beside)[:, near][:, None], clip.median[near][None]
+        far[near], sure[near] = (part[0] for part in clean_plate(*parts))
         plate, known = np.where(sure[..., None], far, plate), known | sure
         self.plate_sure = sure | self.at_prompt_known
         plate = np.where(known[..., None], plate, self.at_prompt)
