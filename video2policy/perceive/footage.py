@@ -38,6 +38,7 @@ class Footage:
         """Temporal median (H, W, 3), and where the clip shows it most of the time."""
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._flows: dict[tuple[int, int], NDArray[np.int16]] = {}
+        self._greys: dict[int, Image] = {}
         self._skins: dict[int, Mask] = {}
 
     def __len__(self) -> int:
@@ -47,10 +48,12 @@ class Footage:
         return to_lab(np.ascontiguousarray(self.images[frame][roi]))
 
     def _small(self, frame: int) -> Image:
-        grey = cv2.cvtColor(self.images[frame], cv2.COLOR_RGB2GRAY)
-        scale = min(1.0, FLOW_SIDE / max(self.shape))
-        size = (max(1, round(self.shape[1] * scale)), max(1, round(self.shape[0] * scale)))
-        return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+        if frame not in self._greys:
+            grey = cv2.cvtColor(self.images[frame], cv2.COLOR_RGB2GRAY)
+            scale = min(1.0, FLOW_SIDE / max(self.shape))
+            size = (max(1, round(self.shape[1] * scale)), max(1, round(self.shape[0] * scale)))
+            self._greys[frame] = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+        return self._greys[frame]
 
     def flow(self, frame: int, before: int, roi: Region = WHOLE) -> Field:
         """Flow (h, w, 2): where each pixel of a region of ``frame`` was on ``before``, as an offset."""

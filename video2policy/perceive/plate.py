@@ -83,6 +83,8 @@ def filled_in(image: Image, gaps: Mask, reach: float) -> Image:
     result = image.astype(np.float32)
     left = gaps.copy()
     for sigma in (reach, 2 * reach, 4 * reach, 16 * reach):
+        if not left.any():
+            break
         near = cv2.GaussianBlur(weight, (0, 0), sigma)
         done = left & (near > 0.02)
         result[done] = cv2.GaussianBlur(values, (0, 0), sigma)[done] / near[done, None]
