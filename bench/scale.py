@@ -229,8 +229,8 @@ def main() -> None:
     parser.add_argument("--wait", type=float, default=0.5, help="seconds that a stand-in for a job waits")
     parser.add_argument("--keep", metavar="FOLDER", help="leave the project there")
     arguments, options = parser.parse_known_args()
-    kept = contextlib.nullcontext(arguments.keep)
-    with kept if arguments.keep else tempfile.TemporaryDirectory(prefix="scale_") as name:
+    keep = arguments.keep
+    with contextlib.nullcontext(keep) if keep else tempfile.TemporaryDirectory(prefix="scale_") as name:
         if arguments.what == "plan":
             plan(Path(name), arguments.clips or 100, 1)
         elif arguments.what == "batches":

@@ -129,7 +129,7 @@ class Evidence:
         if view.frame is not None:
             return view.frame
         away = [
-            float((cv2.absdiff(i, view.image).max(axis=-1)[mask] > DIFFERENT).mean()) for i in self.images
+            float((largest_channel(cv2.absdiff(i, view.image))[mask] > DIFFERENT).mean()) for i in self.images
         ]
         return next((i for i, share in enumerate(away) if share < 0.05), int(np.argmin(away)))
 

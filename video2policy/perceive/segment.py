@@ -114,7 +114,7 @@ def joined(results: Sequence[Segmentation], frames: Sequence[int]) -> Segmentati
 
 def hand_at(footage: Footage, prompt: Prompt) -> Mask:
     """Moving skin on the prompt's frame that reaches out of the box."""
-    skin = footage.skin(prompt.frame, footage.median)
+    skin = footage.passing_skin(prompt.frame)
     x0, y0, x1, y1 = (max(0, round(v)) for v in prompt.box)
     count, labels = cv2.connectedComponents(skin.astype(np.uint8), connectivity=8)
     total = np.bincount(labels.ravel(), minlength=count)

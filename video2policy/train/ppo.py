@@ -4,6 +4,7 @@ rl-games brings the agent; the loop, the stops and the bookkeeping are here. The
 result on one machine: one torch thread, stops that count steps and never seconds.
 """
 
+import importlib
 import random
 import time
 from collections.abc import Callable
@@ -209,8 +210,7 @@ def _learn_value_only(agent: A2CAgent, only: bool) -> None:
 
 def prepare(folder: Path) -> None:
     """Make the folders that rl-games and optimisers ask for, which a locked-down process cannot make."""
-    import torch._dynamo  # noqa: F401  # makes one; the first optimiser would import it
-
+    importlib.import_module("torch._dynamo")  # makes one, and the first optimiser would import it too late
     for name in ("nn", "summaries"):
         (folder / EXPERIMENT / name).mkdir(parents=True, exist_ok=True)
 

@@ -2,8 +2,10 @@
 
 import sys
 
+# With an entry of None `import torch` raises ImportError, and the writer does without. The type of entries is
+# declared to be a module.
 _torch = sys.modules.get("torch")
-sys.modules["torch"] = None  # type: ignore[assignment]  # importing it fails
+sys.modules["torch"] = None  # type: ignore[assignment]
 try:
     from tensorboardX import SummaryWriter as SummaryWriter
 finally:
