@@ -256,6 +256,16 @@ def test_cut(tmp_path: Path) -> None:
     assert seen(write(tmp_path / "lamp.mp4", bright)) is None
 
 
+def test_an_arm_that_comes_in_at_once_is_no_cut(tmp_path: Path) -> None:
+    """It moves the picture's median from a bright half to a dark one, but not what it leaves in view."""
+    images = [cv2.convertScaleAbs(image, alpha=0.2, beta=150) for image in scene(30)]
+    for image in images:
+        image[:55] //= 3
+    for image in images[15:]:
+        image[-50:, :60] = (60, 80, 110)
+    assert seen(write(tmp_path / "arm.mp4", images)) is None
+
+
 def test_blur(tmp_path: Path) -> None:
     path = write(tmp_path / "blur.mp4", [cv2.GaussianBlur(image, (0, 0), 9) for image in scene(12)])
     assert "is blurred throughout" in (seen(path, max_camera_motion=1) or "")

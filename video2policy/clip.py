@@ -343,12 +343,19 @@ def spread(frames: int, count: int) -> NDArray[np.int_]:
 
 
 def is_cut(before: Image, after: Image) -> bool:
-    """Whether most of the picture changes between two thumbnails, a change of brightness apart."""
+    """Whether much of the picture changes between two thumbnails, a change of brightness apart, and what it shows too.
+
+    An arm that comes in at once changes much as well, but the scene beside it stays.
+    """
     if before.shape != after.shape:
         return True
     a, b = (cv2.GaussianBlur(g, (0, 0), 3).astype(np.float32) for g in (before, after))
-    change = np.abs((a - np.median(a)) - (b - np.median(b)))
-    return bool((change > 18).mean() > 0.55)
+    change = b - a
+    if (np.abs(change - np.median(change)) > 18).mean() <= 0.4:
+        return False
+    a, b = (image - cv2.GaussianBlur(image, (0, 0), 10) for image in (a, b))
+    alike = float((a * b).mean())
+    return alike < 0.3 * float(np.sqrt((a * a).mean() * (b * b).mean()))
 
 
 def sharpness(grey: Image) -> float:
