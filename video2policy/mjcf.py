@@ -69,7 +69,9 @@ def build(
     spec = _robot(robot)
     spec.option.timestep = TIMESTEP
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_DISCRETE
-    spec.option.cone = mujoco.mjtCone.mjCONE_PYRAMIDAL
+    # What is held creeps under pyramidal cones, the faster the softer the pads are; stiff ones throw it out.
+    spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
+    spec.option.impratio = 10
     spec.option.iterations = 8
     spec.option.ls_iterations = 10
     _surroundings(spec, table_of(scene))

@@ -1,6 +1,6 @@
 """The GPU engine: MuJoCo Warp, the same MJCF on CUDA; on Warp's CPU device for tests.
 
-All that the scenes use is there: the discrete integrator, pyramidal cones, multi-point convex contacts,
+All that the scenes use is there: the discrete integrator, elliptic cones, multi-point convex contacts,
 contact sensors. It computes in float32, so trajectories part from MuJoCo's slowly. The physics stays on the
 device. Once a control step, joint positions, velocities and what the tool's control reads go to the host and
 back: control, states and task code run there. On a GPU sums are taken in any order, so that runs of one seed
