@@ -108,6 +108,8 @@ def write_sheets(
 
 
 def _is_refused(row: dict[str, Any]) -> bool:
+    if not row["template"]:  # the caption tells the family
+        return False
     template = find_template(row["template"])
     return template is None or template.refusal is not None
 

@@ -178,7 +178,7 @@ OPEN_WIDE = ("bowl", "bowl", "bowl", "tray", "pot")
 
 @dataclass(frozen=True)
 class Family:
-    """One of the paper's tasks (Table 1): SSv2's template, the caption, and which objects play in it.
+    """One of the paper's tasks (Table 1): SSv2's template ("": none says so), the caption, and its objects.
 
     ``a`` is handled, ``b`` (empty: none) is what it is related to. ``caption`` (the template by default)
     names
@@ -219,9 +219,7 @@ FAMILIES = {
         ("mouse", "mouse", "mouse", "can", "box", "mug"),
         order="ab",
     ),
-    "throw_into": Family(
-        "Dropping [something] into [something]", THROWN, OPEN_WIDE, "throwing {a} into {b}", "ab"
-    ),
+    "throw_into": Family("", THROWN, OPEN_WIDE, "throwing {a} into {b}", "ab"),
 }
 """By the name that the command takes, in the order of the paper's Table 1."""
 
