@@ -343,7 +343,7 @@ def spread(frames: int, count: int) -> NDArray[np.int_]:
 
 
 def is_cut(before: Image, after: Image) -> bool:
-    """Whether much of the picture changes between two thumbnails, a change of brightness apart, and what it shows too.
+    """Whether much of the picture changes between two thumbnails, brightness apart, and what it shows too.
 
     An arm that comes in at once changes much as well, but the scene beside it stays.
     """

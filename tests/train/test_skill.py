@@ -69,7 +69,7 @@ def test_the_rule_of_thumb_grasps_and_lifts(robot: str, kind: str, tmp_path: Pat
 
 
 def test_a_long_thing_held_by_its_end_does_not_swing_down(tmp_path: Path) -> None:
-    """Its weight is far below what the pads' friction bears; where contacts creep, it hangs after some seconds."""
+    """Its weight is far below what the pads' friction bears; where contacts creep, it hangs after a while."""
     path = primitive_scene(tmp_path, objects={"thing": Solid("box", (0.18, 0.015, 0.01))})
     sim, everyone = MujocoSim(Scene.load(path), tmp_path, 16), torch.arange(16)
     sim.reset(everyone, sim.sample_object_poses(everyone))

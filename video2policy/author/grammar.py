@@ -113,8 +113,8 @@ def default_reward(scene: Scene) -> RewardGenome:
 def grip(scene: Scene) -> float:
     """Where along its longest direction the handled object is held: 0 at its centre, 1 at its end.
 
-    What goes into the other one only on end, as a fork into a cup, is held towards its end, which leaves the rest
-    of it for the container; what is lifted by one end as well.
+    What goes into the other one only on end, as a fork into a cup, is held towards its end, which leaves the
+    rest of it for the container; what is lifted by one end as well.
     """
     if goes_in_on_end(scene):
         return 0.4

@@ -181,8 +181,7 @@ class Family:
     """One of the paper's tasks (Table 1): SSv2's template ("": none says so), the caption, and its objects.
 
     ``a`` is handled, ``b`` (empty: none) is what it is related to. ``caption`` (the template by default)
-    names
-    them as {a} and {b}; ``order`` is the sheet's order of names.
+    names them as {a} and {b}; ``order`` is the sheet's order of names.
     """
 
     template: str
