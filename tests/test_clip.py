@@ -251,6 +251,8 @@ def test_few_features_of_the_table_outvote_many_of_what_is_pushed(tmp_path: Path
 def test_cut(tmp_path: Path) -> None:
     path = write(tmp_path / "cut.mp4", scene(15) + scene(15, seed=9))
     assert "has a cut at frame 15" in (seen(path, max_camera_motion=1) or "")
+    dark = [np.zeros_like(scene(1)[0])]
+    assert "has a cut at frame 15" in (seen(write(tmp_path / "dark.mp4", scene(15) + 3 * dark)) or "")
     bright = scene(30)
     bright[15:] = [cv2.convertScaleAbs(image, alpha=1, beta=25) for image in bright[15:]]
     assert seen(write(tmp_path / "lamp.mp4", bright)) is None

@@ -355,7 +355,7 @@ def is_cut(before: Image, after: Image) -> bool:
         return False
     a, b = (image - cv2.GaussianBlur(image, (0, 0), 10) for image in (a, b))
     alike = float((a * b).mean())
-    return alike < 0.3 * float(np.sqrt((a * a).mean() * (b * b).mean()))
+    return alike <= 0.3 * float(np.sqrt((a * a).mean() * (b * b).mean()))
 
 
 def sharpness(grey: Image) -> float:
