@@ -115,8 +115,7 @@ def test_the_rule_brings_it_where_the_family_says(family: str, objects: dict, tm
         sim.step(rule(rows[-1], scene.task.roles, PLACES[family]))
         rows.append(sim.states())
     record = {name: np.stack([row[name].numpy() for row in rows]) for name in rows[0]}
-    # A ball that is thrown may bounce out of its pot.
-    least = 0.55 if family == "throw_into" else 0.7
+    least = 0.6 if family == "throw_into" else 0.7  # what is thrown may bounce out again
     assert judge(family, scene.task.roles, record).success.mean() >= least
 
 
