@@ -87,6 +87,18 @@ def test_a_long_thin_object_is_graspable_across(make: Make) -> None:
     assert mjcf.gripper_scale(scene, root, ["remote"]) == 1.0
 
 
+def test_what_is_a_ball_or_a_box_collides_as_one(make: Make) -> None:
+    scene, root = make("put_next", ball="ball", cube="box", tin="cylinder")
+    model = mjcf.build(scene, root).compile()
+    found = {name: model.geom(f"{name}/hull") for name in ("ball", "cube", "tin")}
+    kinds = mujoco.mjtGeom
+    assert found["ball"].type == kinds.mjGEOM_SPHERE and found["ball"].size[0] == pytest.approx(
+        0.02, rel=0.01
+    )
+    assert found["cube"].type == kinds.mjGEOM_BOX and found["tin"].type == kinds.mjGEOM_MESH
+    assert np.allclose(found["ball"].pos, model.body(mjcf.body_name("ball")).ipos)
+
+
 def test_the_end_of_a_long_object_is_its_thicker_one(make: Make) -> None:
     handle = trimesh.creation.box((0.08, 0.02, 0.012))
     blade = trimesh.creation.box((0.08, 0.02, 0.003)).apply_translation([0.08, 0, -0.0045])

@@ -41,8 +41,8 @@ HULL_TABLE, GRIPPER_PIECE, GRIPPER_TABLE, PIECE_PIECE = 1, 2, 4, 8
 """Which layers meet, as MuJoCo collision bits: contype names the layer, conaffinity what it meets."""
 
 BALL, ROLLING = 0.82, 0.001
-"""What fills so much of the ball around it is one, facets and all; metres of its rolling friction: a ball of 4 cm
-that is set rolling at 0.4 m/s is 7 to 15 cm farther after half a second."""
+"""What fills so much of the ball around it is one, facets and all; metres of its rolling friction: a ball of 4 cm,
+set rolling at 0.4 m/s, comes 5 to 15 cm far in half a second."""
 
 GRIPPER = "gripper/"
 """Prefix of everything that belongs to the hand; its bodies are hand, left_finger, right_finger."""
@@ -262,9 +262,10 @@ def _convex(
         geom.pos, geom.quat = pose.pose_from_transform(pose.inverse(box_from_body))
         geom.size = np.asarray(extents) / 2
         return
-    radius = float(np.linalg.norm(mesh.vertices - mesh.center_mass, axis=1).max())
+    # About its centre of mass: a fraction of a millimetre beside it, it would roll by itself.
+    radius = float(np.linalg.norm(mesh.vertices - body.ipos, axis=1).max())
     if mesh.convex_hull.volume > BALL * 4 / 3 * np.pi * radius**3:
-        geom.type, geom.pos, geom.size[0] = mujoco.mjtGeom.mjGEOM_SPHERE, mesh.center_mass, radius
+        geom.type, geom.pos, geom.size[0] = mujoco.mjtGeom.mjGEOM_SPHERE, body.ipos, radius
         geom.condim, geom.friction = 6, (*FRICTION[:2], ROLLING)
         return
     asset = spec.add_mesh(name=name, inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_CONVEX)
