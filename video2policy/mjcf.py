@@ -41,8 +41,8 @@ HULL_TABLE, GRIPPER_PIECE, GRIPPER_TABLE, PIECE_PIECE = 1, 2, 4, 8
 """Which layers meet, as MuJoCo collision bits: contype names the layer, conaffinity what it meets."""
 
 BALL, ROLLING = 0.82, 0.001
-"""What fills so much of the ball around it is one, facets and all; metres of its rolling friction: a ball of 4 cm,
-set rolling at 0.4 m/s, comes 5 to 15 cm far in half a second."""
+"""What fills so much of the ball around it is one, facets and all; metres of its rolling friction: a ball of
+4 cm, set rolling at 0.4 m/s, comes 6 to 15 cm far in half a second."""
 
 GRIPPER = "gripper/"
 """Prefix of everything that belongs to the hand; its bodies are hand, left_finger, right_finger."""
