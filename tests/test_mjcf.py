@@ -90,13 +90,12 @@ def test_a_long_thin_object_is_graspable_across(make: Make) -> None:
 def test_what_is_a_ball_or_a_box_collides_as_one(make: Make) -> None:
     scene, root = make("put_next", ball="ball", cube="box", tin="cylinder")
     model = mjcf.build(scene, root).compile()
-    found = {name: model.geom(f"{name}/hull") for name in ("ball", "cube", "tin")}
-    kinds = mujoco.mjtGeom
-    assert found["ball"].type == kinds.mjGEOM_SPHERE and found["ball"].size[0] == pytest.approx(
-        0.02, rel=0.01
-    )
-    assert found["cube"].type == kinds.mjGEOM_BOX and found["tin"].type == kinds.mjGEOM_MESH
-    assert np.allclose(found["ball"].pos, model.body(mjcf.body_name("ball")).ipos)
+    ball, cube, tin = (model.geom(f"{name}/hull") for name in scene.names)
+    assert ball.type == mujoco.mjtGeom.mjGEOM_SPHERE
+    assert ball.size[0] == pytest.approx(0.02, rel=0.01)
+    assert np.allclose(ball.pos, model.body(mjcf.body_name("ball")).ipos)
+    assert cube.type == mujoco.mjtGeom.mjGEOM_BOX
+    assert tin.type == mujoco.mjtGeom.mjGEOM_MESH
 
 
 def test_the_end_of_a_long_object_is_its_thicker_one(make: Make) -> None:
