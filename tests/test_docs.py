@@ -191,7 +191,7 @@ SUITE_ROWS = [
         "throw_into_{}\tcup.mp4\tthrowing ball into box\tball;box",
     )
 ]
-"""Some of the clips that `bench.suite` renders, named as it names them: those that docs/tables.md speaks of."""
+"""Some of the clips that `bench.suite` renders, named as it names them; docs/tables.md speaks of them."""
 
 
 @pytest.fixture(scope="module")

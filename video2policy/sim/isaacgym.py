@@ -314,6 +314,7 @@ class IsaacGymSim:
         """Advance all environments by one control step; actions (n_envs, 7), clipped to [-1, 1]."""
         tool = self._tool
         wanted = np.asarray(actions.detach().cpu(), dtype=float)
+        earlier = self._wishes()
         arms.move_target(
             wanted,
             tool.pos,
@@ -325,14 +326,14 @@ class IsaacGymSim:
             self.hand.wrist_above_tool,
             self._on_end,
         )
-        place = torch.as_tensor(tool.target, dtype=torch.float32, device=self._where)
-        turns = np.array([arms.tool_quat(*angles) for angles in self._angles])
-        turn = torch.as_tensor(turns, dtype=torch.float32, device=self._where)
-        self._grip[:, ARM:] = torch.as_tensor(tool.finger, dtype=torch.float32, device=self._where)[:, None]
+        later = self._wishes()
         franka = self._actor_ids[:, 0].contiguous()
         gym, sim, n = self._gym, self._sim, self.n_envs
         before = tool.pos.copy()
-        for _ in range(SUBSTEPS):
+        for number in range(SUBSTEPS):
+            part = (number + 1) / SUBSTEPS  # as `robot.ramp`
+            place, turn, self._grip[:, ARM:] = (torch.lerp(*both, part) for both in zip(earlier, later))  # noqa: B905
+            turn = torch.nn.functional.normalize(turn, dim=1)
             self._refresh()
             self._torques[:, :ARM] = self._torque(place, turn)
             gym.set_dof_actuation_force_tensor_indexed(
@@ -349,6 +350,12 @@ class IsaacGymSim:
         tool.velocity[:] = (tool.pos - before) / self.control_step
         states.remember(tool, self._joints, self._touching, self._contacts, self._memory)
         self._write(self._all)
+
+    def _wishes(self) -> tuple[torch.Tensor, ...]:
+        """The target's place (n, 3), its turn (n, 4) wxyz, and each finger's (n, 1)."""
+        turns = np.array([arms.tool_quat(*angles) for angles in self._angles])
+        wishes = self._tool.target, turns, self._tool.finger[:, None]
+        return tuple(torch.as_tensor(wish, dtype=torch.float32, device=self._where) for wish in wishes)
 
     def _refresh(self) -> None:
         gym, sim = self._gym, self._sim

@@ -176,6 +176,17 @@ def move_target(
         finger[i] = _clip(opened, max(closest, -FINGER_LEAD), opening / 2)
 
 
+def ramp(before: Array, after: Array, late: Array, substeps: int) -> Array:
+    """Commands (n, substeps, nu) straight from `before` to `after` (n, nu), from `late` (n,) substeps on.
+
+    As real arms' controllers do between two commands. Servos that are told all at once jerk, and shake
+    loose what lies thin between the fingers. Whoever is as late as the step is long stays at `before`.
+    """
+    late = np.minimum(np.rint(late), substeps)[:, None]
+    part = np.clip((np.arange(1, substeps + 1) - late) / np.maximum(substeps - late, 1), 0.0, 1.0)
+    return before[:, None] + part[..., None] * (after - before)[:, None]
+
+
 # ---------------------------------------------------------------- the arm
 
 

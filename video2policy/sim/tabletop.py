@@ -64,6 +64,9 @@ class Batch(Protocol):
     def step(self, *, ids: NDArray[np.int32] | None = None, nstep: int = 1) -> None:
         """Physics steps; a simulation that diverges starts anew and counts a warning."""
 
+    def rollout(self, nstep: int, control: Array, *, record: Sequence[str] = ()) -> object:
+        """Physics steps of all, each with its own commands: `control` is (n, nstep, nu). Records nothing."""
+
     def get_data(self, sim: int, data: mujoco.MjData | None = None) -> mujoco.MjData:
         """One simulation's state, into `data` where it is given: to draw it."""
 
@@ -316,7 +319,8 @@ class Tabletop:
         tool = self._tool
         wanted = np.asarray(actions.detach(), dtype=float)
         if self._variation:
-            wanted, earlier = self._variation.disturb(wanted), self._ctrl.copy()
+            wanted = self._variation.disturb(wanted)
+        earlier = self._ctrl.copy()
         arms.move_target(
             wanted,
             tool.pos,
@@ -343,10 +347,9 @@ class Tabletop:
             self._ctrl[:, :3], self._ctrl[:, 3:6] = tool.target, self._target_angles
         self._ctrl[:, self._n_arm :] = tool.finger[:, None]
         before = tool.pos.copy()
-        if self._variation:
-            self._variation.step(earlier, self._draws["delay"], SUBSTEPS)
-        else:
-            self._batch.step(nstep=SUBSTEPS)
+        delay = self._draws["delay"] if self._variation else np.zeros(self.n_envs)
+        commands = arms.ramp(earlier, self._ctrl, delay / mjcf.TIMESTEP, SUBSTEPS)
+        self._batch.rollout(SUBSTEPS, commands, record=())
         self.elapsed += 1
         self._locate_tool(self._all, mjcf.TIMESTEP)
         np.divide(tool.pos - before, self.control_step, out=tool.velocity)

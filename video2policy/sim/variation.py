@@ -32,12 +32,6 @@ class Batch(Protocol):
     def get_model(self, sim: int, model: mujoco.MjModel | None = None) -> mujoco.MjModel:
         """One simulation's model, into `model` where it is given."""
 
-    def bind(self, name: str) -> Array:
-        """As `tabletop.Batch`."""
-
-    def step(self, *, nstep: int = 1) -> None:
-        """As `tabletop.Batch`."""
-
 
 class Variation:
     """The per-simulation side of one batch: `add_assets` before compiling, `attach` after, then `apply`."""
@@ -177,23 +171,6 @@ class Variation:
         if not deviation:
             return actions
         return actions + deviation * self._noise.standard_normal(actions.shape)
-
-    def step(self, before: Array, delay: Array, substeps: int) -> None:
-        """`substeps` physics steps of all simulations; new commands take effect after `delay` (n,) seconds.
-
-        `before` (n, nu) holds until then.
-        """
-        ctrl = self._batch.bind("ctrl")
-        commands = ctrl.copy()
-        late = np.minimum(np.rint(delay / mjcf.TIMESTEP).astype(int), substeps)
-        ctrl[late > 0] = before[late > 0]
-        done = 0
-        for now in np.unique(late[late > 0]):
-            self._batch.step(nstep=int(now) - done)
-            ctrl[late == now] = commands[late == now]
-            done = int(now)
-        if done < substeps:
-            self._batch.step(nstep=substeps - done)
 
     # ---------------------------------------------------------------- images
 

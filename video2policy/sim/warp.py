@@ -175,7 +175,9 @@ class WarpBatch:
         self._room = contacts, constraints
         self.warning = np.zeros((n, int(mujoco.mjtWarning.mjNWARNING), 2), dtype=np.int32)
         self._bound: dict[str, tuple[Array, wp.array, NDArray[np.float32], wp.array]] = {}
-        self._graphs: dict[int, wp.Graph] = {}
+        self._graphs: dict[tuple[int, bool], wp.Graph] = {}
+        """By the number of steps, and whether each has commands of its own."""
+        self._commands: dict[int, list[wp.array]] = {}
         self._own: dict[str, NDArray] = {}
         """Fields of the model that each simulation has for itself, as they are on the host."""
         self._unsent: set[str] = set()
@@ -253,20 +255,20 @@ class WarpBatch:
 
     def step(self, *, ids: Ids = None, nstep: int = 1) -> None:
         """Physics steps. Raises ContactOverflow when contacts were lost."""
-        rows = self._rows(ids)
-        self._upload()
-        with wp.ScopedDevice(self._device):
-            if self._device.is_cuda:
-                if nstep not in self._graphs:
-                    with wp.ScopedCapture() as capture:
-                        self._advance(nstep)
-                    self._graphs[nstep] = capture.graph
-                wp.capture_launch(self._graphs[nstep])
-            else:
-                self._advance(nstep)
-        self._download(rows)
-        diverged = self._restart_diverged(rows)
-        self._check_room(np.setdiff1d(rows, diverged))
+        self._run(nstep, None, self._rows(ids))
+
+    def rollout(self, nstep: int, control: Array, *, record: Sequence[str] = ()) -> None:
+        """Physics steps of all, each with its own commands: `control` is (n, nstep, nu). Raises as `step`."""
+        assert not record
+        if nstep not in self._commands:
+            shape = (self._n, control.shape[2])
+            self._commands[nstep] = [
+                wp.empty(shape, dtype=wp.float32, device=self._device) for _ in range(nstep)
+            ]
+        for number, commands in enumerate(self._commands[nstep]):
+            commands.assign(np.ascontiguousarray(control[:, number], dtype=np.float32))
+        self._run(nstep, self._commands[nstep], self._rows(None))
+        self.bind("ctrl")[:] = control[:, -1]
 
     def get_data(self, sim: int, data: mujoco.MjData | None = None) -> mujoco.MjData:
         """One simulation's state on the host."""
@@ -278,9 +280,27 @@ class WarpBatch:
     def _rows(self, ids: Sequence[int] | Ids) -> NDArray[np.int64]:
         return np.arange(self._n) if ids is None else np.asarray(ids, dtype=np.int64)
 
-    def _advance(self, nstep: int) -> None:
+    def _run(self, nstep: int, commands: list[wp.array] | None, rows: NDArray[np.int64]) -> None:
+        self._upload()
+        with wp.ScopedDevice(self._device):
+            if self._device.is_cuda:
+                kind = nstep, commands is not None
+                if kind not in self._graphs:
+                    with wp.ScopedCapture() as capture:
+                        self._advance(nstep, commands)
+                    self._graphs[kind] = capture.graph
+                wp.capture_launch(self._graphs[kind])
+            else:
+                self._advance(nstep, commands)
+        self._download(rows)
+        diverged = self._restart_diverged(rows)
+        self._check_room(np.setdiff1d(rows, diverged))
+
+    def _advance(self, nstep: int, commands: list[wp.array] | None) -> None:
         self._data.overflow.zero_()
-        for _ in range(nstep):
+        for number in range(nstep):
+            if commands is not None:
+                wp.copy(self._data.ctrl, commands[number])
             mjw.step(self._model, self._data)
 
     def _upload(self) -> None:
