@@ -250,16 +250,20 @@ def command_arm(
     first j columns of `ctrl`.
     """
     joints = jacobians.shape[2]
-    error, step = np.empty(6), np.empty(joints)
+    error, step, pull = np.empty(6), np.empty(joints), np.empty(joints)
     for i in range(len(pos)):
         wanted = tool_quat(angles[i, 0], angles[i, 1], angles[i, 2])
         error[3], error[4], error[5] = rotation_error(wanted, quat[i])
         for axis in range(3):
             error[axis] = pos[i, axis] - tool_pos[i, axis]
+        # The pull home must not move the tool: the step makes up for what it would (null-space projection).
+        for j in range(joints):
+            pull[j] = HOME_PULL[j] * (home[j] - qpos[i, j])
+            for a in range(6):
+                error[a] -= jacobians[i, a, j] * pull[j]
         joint_step(jacobians[i], error, step)
         for j in range(joints):
-            pull = HOME_PULL[j] * (home[j] - qpos[i, j])
-            ctrl[i, j] = qpos[i, j] + _clip(step[j] + pull, -MAX_JOINT_STEP, MAX_JOINT_STEP)
+            ctrl[i, j] = qpos[i, j] + _clip(step[j] + pull[j], -MAX_JOINT_STEP, MAX_JOINT_STEP)
 
 
 @compiled

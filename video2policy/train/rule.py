@@ -33,6 +33,10 @@ TALL_B, EDGE = 0.05, 0.012
 STANDING, TO_THE_SIDE = 1.3, 0.6
 """Radians: how steep a long thing is held before it goes in on end, and the yaw on that way. The arm holds
 the hand level best when that points to the side, half away from the base."""
+PALM, OVER_B = 0.1, 0.02
+"""Half the palm, and how far over the other object the tool comes past it."""
+SIDEWAYS = 0.7
+"""Of the way that is left, in one step: the arm lags, and with all of it swings about its goal."""
 TILT_FROM = 0.02
 """Metres over the table from which on it is tilted."""
 BEHIND, SHOVE, FORK_WIDTH, SLOWLY = 0.025, 0.075, 0.045, 0.35
@@ -104,6 +108,8 @@ def rule(states: States, roles: Mapping[str, str], place: Place | None = None, g
     lead = states["gripper_opening"] - states["gripper_command"]
     goal = held_at.clone()
     high = torch.maximum(top + ABOVE, low)
+    if "b" in roles:
+        high = torch.maximum(high, _over(states, roles["b"]))
     astray = 6.0 * torch.clamp(off - 0.5 * OVER_IT, min=0.0) + 0.4 * torch.clamp(
         turn.abs() - 0.5 * ALIGNED, min=0.0
     )
@@ -129,6 +135,7 @@ def rule(states: States, roles: Mapping[str, str], place: Place | None = None, g
     goal = torch.where(bringing[:, None], carried, goal)
     actions = torch.zeros(len(tool), N_ACTIONS)
     actions[:, :3] = (goal - tool) / robot.POSITION_STEP
+    actions[:, :2] = SIDEWAYS * actions[:, :2]
     turned = torch.where(inside, 0.0, turn / robot.YAW_STEP)
     actions[:, 5] = torch.where(bringing, torch.where(released, 0.0, firm[:, 0] * spin), turned)
     if on_end:
@@ -139,6 +146,14 @@ def rule(states: States, roles: Mapping[str, str], place: Place | None = None, g
     closed = torch.where(inside, -1.0, 1.0)
     actions[:, 6] = torch.where(released, 1.0, torch.where(held, press, closed))
     return actions.clamp(-1.0, 1.0)
+
+
+def _over(states: States, b: str) -> Tensor:
+    """The height (n,) over which the hand passes by `b` without knocking it over; 0 away from it."""
+    reach = 0.25 * states[f"{b}_size"][:, :2].sum(dim=-1)
+    apart = torch.norm(states["eef_pos"][:, :2] - states[f"{b}_pos"][:, :2], dim=-1)
+    near = torch.clamp((reach + PALM + 0.02 - apart) / 0.02, 0.0, 1.0)
+    return near * (states[f"{b}_pos"][:, 2] + 0.5 * states[f"{b}_size"][:, 2] + OVER_B)
 
 
 def _stand(states: States, a: str, held: Tensor) -> tuple[Tensor, Tensor]:

@@ -42,6 +42,8 @@ FORGET = 200_000
 
 ROUNDS, STEPS, EPOCHS, BATCH = 8, 100, 12, 1024
 """Rounds of imitation, control steps in each, passes over all that was collected, and states a step."""
+ON_END = 2
+"""How many times as many rounds what is stood on end on its way takes: the hand is seen at every tilt."""
 LAST = 4
 """How many times as long the last round is fitted."""
 GRIPPER_COUNTS = 2.0
@@ -73,8 +75,9 @@ def learn(
     seen: list[Tensor] = []
     shown: list[Tensor] = []
     mean, deviation = torch.zeros(1), torch.ones(1)
-    for number in range(ROUNDS):
-        noise = NOISE + (CALM - NOISE) * number / (ROUNDS - 1)
+    rounds = ROUNDS * (ON_END if place is not None and grip > 0 else 1)
+    for number in range(rounds):
+        noise = NOISE + (CALM - NOISE) * number / (rounds - 1)
         _restart(sim, roles, place)
         for _ in range(STEPS):
             states = sim.states()
@@ -91,12 +94,12 @@ def learn(
         if network is None:
             network = _network(inputs.shape[1], units)
             _look_closely(network[0], sim.states(), keys, roles, mean, deviation)
-        last = LAST if number == ROUNDS - 1 else 1
+        last = LAST if number == rounds - 1 else 1
         inputs = ((inputs - mean) / deviation).clamp(-CLIP, CLIP)
         _fit(network, inputs, wanted, generator, last * EPOCHS)
-        log.info("skill, round %d of %d: %.2f lifted", number + 1, ROUNDS, _lifted(sim, handled))
+        log.info("skill, round %d of %d: %.2f lifted", number + 1, rounds, _lifted(sim, handled))
     assert network is not None
-    names, steps = _names(sim.states(), keys, handled, sim.object_names), ROUNDS * STEPS * sim.n_envs
+    names, steps = _names(sim.states(), keys, handled, sim.object_names), rounds * STEPS * sim.n_envs
     info = PolicyInfo(len(names), tuple(units), seed, steps, names)
     sigma = torch.full((N_ACTIONS,), LOG_SIGMA if place else WIDE_LOG_SIGMA)
     if place is None:
