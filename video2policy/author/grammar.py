@@ -117,7 +117,7 @@ def grip(scene: Scene) -> float:
     rest of it for the container; what is lifted by one end as well.
     """
     if goes_in_on_end(scene):
-        return 0.4
+        return 0.25
     return 0.65 if scene.task.family in ("lift_end", "lift_end_drop") else 0.0
 
 

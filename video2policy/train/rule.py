@@ -28,8 +28,9 @@ SIGHT = {"front": -1.0, "behind": 1.0}
 """Along the clip's line of sight: sign of the world's x."""
 FUNNEL, STEEP_FUNNEL = 4.0, 10.0
 """Metres that what is carried stays higher for each metre that it is still away from its goal."""
-TALL_B, EDGE = 0.05, 0.012
-"""What is taller meets the palm beside it; how far within the workspace a goal is kept."""
+TALL_B, EDGE, SUNK = 0.05, 0.012, 0.015
+"""What is taller meets the palm beside it; how far within the workspace a goal is kept; how far below the
+other object's rim the underside is of what is in it."""
 STANDING, TO_THE_SIDE = 1.3, 0.6
 """Radians: how steep a long thing is held before it goes in on end, and the yaw on that way. The arm holds
 the hand level best when that points to the side, half away from the base."""
@@ -234,6 +235,9 @@ def _bring(states: States, a: str, b: str, place: Place, on_end: bool) -> tuple[
     opened = states["gripper_command"] > states["gripper_opening"] + 0.002
     let_go = let_go & (states[f"{a}_grasped"] > 0.5)
     done = let_go | ((far < 0.03) & (opened | (freed & (states[f"{a}_grasped"] < 0.5))))
+    if place.where == "over":  # what leans in the other one is there, wherever its ends are
+        within = torch.norm(pos[:, :2] - other[:, :2], dim=-1) < reach_b
+        done = done | (within & (bottom < top - SUNK) & freed & (states[f"{a}_grasped"] < 0.5))
     if place.where == "away":
         done = torch.zeros_like(done)
     free = states[f"{a}_contact_gripper"] < 0.5
