@@ -155,3 +155,35 @@ def test_joint_step_reduces_the_error_and_is_bounded() -> None:
         assert np.linalg.norm(error - jacobian @ step) < 0.5 * np.linalg.norm(error)
         robot.joint_step(jacobian, 100 * error, step)
         assert (np.abs(step) <= robot.MAX_JOINT_STEP).all()
+
+
+def test_the_pull_home_moves_joints_but_not_the_tool() -> None:
+    """At its target, far from the home posture, only the elbow goes on moving."""
+    rng = np.random.default_rng(1)
+    jacobians, quat = rng.normal(size=(4, 6, 7)), np.array([robot.tool_quat(0.4, 0.2, 0.0)] * 4)
+    qpos, home, pos = 1.5 * rng.normal(size=(4, 7)), np.zeros(7), rng.normal(size=(4, 3))
+    ctrl = np.zeros((4, 7))
+    robot.command_arm(pos, np.tile([0.4, 0.2, 0.0], (4, 1)), pos, quat, jacobians, qpos, home, ctrl)
+    moved, alone = ctrl - qpos, robot.HOME_PULL * (home - qpos)
+    assert np.abs(moved).max() > 0.005
+    for jacobian, both, pull in zip(jacobians, moved, alone, strict=True):
+        assert np.linalg.norm(jacobian @ both) < 0.02 * np.linalg.norm(jacobian @ pull)
+
+
+@given(
+    arrays(float, (3, 4), elements=st.floats(-3, 3)),
+    arrays(float, (3, 4), elements=st.floats(-3, 3)),
+    arrays(float, 3, elements=st.floats(0, 7)),
+)
+def test_commands_go_straight_from_the_last_ones_to_the_new_ones(
+    before: np.ndarray, after: np.ndarray, late: np.ndarray
+) -> None:
+    commands = robot.ramp(before, after, late, 5)
+    assert commands.shape == (3, 5, 4)
+    begins = np.minimum(np.rint(late), 5).astype(int)
+    for row, begin in enumerate(begins):
+        assert np.array_equal(commands[row, :begin], np.tile(before[row], (begin, 1)))
+        if begin < 5:
+            steps = np.diff(commands[row], axis=0, prepend=before[row : row + 1])[begin:]
+            assert np.allclose(steps, (after - before)[row] / (5 - begin))
+            assert np.allclose(commands[row, -1], after[row])

@@ -8,6 +8,7 @@ import torch
 
 from tests.scenes import primitive_scene
 from tests.train.test_ppo import TINY, N, Rise, run
+from video2policy.author.grammar import grip
 from video2policy.evaluate.judges import judge
 from video2policy.hands import ROBOTS
 from video2policy.mesh import Solid
@@ -81,17 +82,32 @@ def test_a_long_thing_held_by_its_end_does_not_swing_down(tmp_path: Path) -> Non
     assert (states["thing_long"][held, 2].abs() < 0.015).all()
 
 
-def test_what_goes_in_on_end_is_stood_up_on_the_way(tmp_path: Path) -> None:
-    objects = {"pen": Solid("box", (0.16, 0.02, 0.014)), "mug": "mug"}
+@pytest.mark.parametrize("flat", [0.014, 0.005])
+def test_what_goes_in_on_end_is_stood_up_let_go_of_and_left_there(flat: float, tmp_path: Path) -> None:
+    """A handle half a centimetre thick too, of which the fingers hold the upper edge alone."""
+    objects = {"pen": Solid("box", (0.16, 0.02, flat)), "mug": "mug"}
     scene = Scene.load(primitive_scene(tmp_path, "put_into", objects=objects))
-    sim, everyone = MujocoSim(scene, tmp_path, 16), torch.arange(16)
+    sim, everyone = MujocoSim(scene, tmp_path, 32), torch.arange(32)
     sim.reset(everyone, sim.sample_object_poses(everyone))
-    steepest = torch.zeros(16)
-    for _ in range(80):
-        sim.step(rule(sim.states(), scene.task.roles, PLACES["put_into"], grip=0.4))
-        long = sim.states()["pen_long"]
-        steepest = torch.maximum(steepest, torch.asin(long[:, 2] / long.norm(dim=1)))
-    assert (steepest > 1.0).float().mean() >= 0.6
+    rows, steepest = [sim.states()], torch.zeros(32)
+    for _ in range(100):
+        sim.step(rule(rows[-1], scene.task.roles, PLACES["put_into"], grip=grip(scene)))
+        rows.append(sim.states())
+        long = rows[-1]["pen_long"]
+        steepest = torch.maximum(steepest, torch.asin(long[:, 2].abs() / long.norm(dim=1)))
+    record = {name: np.stack([row[name].numpy() for row in rows]) for name in rows[0]}
+    assert (steepest > 1.0).float().mean() >= 0.9
+    assert judge("put_into", scene.task.roles, record).success.mean() >= 0.8
+
+
+def test_the_hand_passes_over_what_stands_in_its_way(tmp_path: Path) -> None:
+    objects = {"pen": Solid("box", (0.16, 0.02, 0.014)), "can": Solid("cylinder", (0.06, 0.06, 0.15))}
+    scene = Scene.load(primitive_scene(tmp_path, "put_next", objects=objects))
+    sim, everyone = MujocoSim(scene, tmp_path, 64), torch.arange(64)
+    sim.reset(everyone, sim.sample_object_poses(everyone))
+    for _ in range(10):
+        sim.step(rule(sim.states(), scene.task.roles))
+    assert (sim.states()["can_up"] > 0.9).float().mean() >= 0.95
 
 
 @pytest.mark.parametrize(
@@ -115,8 +131,7 @@ def test_the_rule_brings_it_where_the_family_says(family: str, objects: dict, tm
         sim.step(rule(rows[-1], scene.task.roles, PLACES[family]))
         rows.append(sim.states())
     record = {name: np.stack([row[name].numpy() for row in rows]) for name in rows[0]}
-    least = 0.6 if family == "throw_into" else 0.7  # what is thrown may bounce out again
-    assert judge(family, scene.task.roles, record).success.mean() >= least
+    assert judge(family, scene.task.roles, record).success.mean() >= 0.7
 
 
 def test_the_policy_does_what_the_rule_shows(cube: MujocoSim) -> None:

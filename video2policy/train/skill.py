@@ -42,8 +42,8 @@ FORGET = 200_000
 
 ROUNDS, STEPS, EPOCHS, BATCH = 8, 100, 12, 1024
 """Rounds of imitation, control steps in each, passes over all that was collected, and states a step."""
-ON_END = 2
-"""How many times as many rounds what is stood on end on its way takes: the hand is seen at every tilt."""
+LONGER = 2
+"""How many times as many rounds it takes to stand something on end on its way, or to push with it."""
 LAST = 4
 """How many times as long the last round is fitted."""
 GRIPPER_COUNTS = 2.0
@@ -75,7 +75,8 @@ def learn(
     seen: list[Tensor] = []
     shown: list[Tensor] = []
     mean, deviation = torch.zeros(1), torch.ones(1)
-    rounds = ROUNDS * (ON_END if place is not None and grip > 0 else 1)
+    hard = place is not None and (grip > 0 or place.where == "push")
+    rounds = ROUNDS * (LONGER if hard else 1)
     for number in range(rounds):
         noise = NOISE + (CALM - NOISE) * number / (rounds - 1)
         _restart(sim, roles, place)
