@@ -131,7 +131,7 @@ HANDS: dict[str, Hand] = {
     "move_to_cam": push(0.17, fixed(-1, 0)),
     "move_away_cam": push(0.17, fixed(1, 0)),
     "lay_side": push(0.12, fixed(0, 1), height=0.9),
-    "roll": push(0.18, fixed(0, 1), speed=1.0),
+    "roll": push(0.22, fixed(0, 1), speed=1.0, height=0.6),  # lower it is caught between hand and table
     "hold": rule("hold"),
     "put_onto": rule("put_onto"),
     "drop_onto": rule("drop_onto"),
