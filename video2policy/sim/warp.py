@@ -268,7 +268,6 @@ class WarpBatch:
         for number, commands in enumerate(self._commands[nstep]):
             commands.assign(np.ascontiguousarray(control[:, number], dtype=np.float32))
         self._run(nstep, self._commands[nstep], self._rows(None))
-        self.bind("ctrl")[:] = control[:, -1]
 
     def get_data(self, sim: int, data: mujoco.MjData | None = None) -> mujoco.MjData:
         """One simulation's state on the host."""
