@@ -15,15 +15,15 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
+from bench.workers import workers
 from tests.scenes import OBJECTS, primitive_scene
 from video2policy.author import grammar
 from video2policy.evaluate.judges import judge
@@ -150,8 +150,7 @@ def main() -> None:
         for seed in arguments.seeds
         for family in arguments.families
     ]
-    # A fresh process each: what one training leaves behind reaches no other.
-    with ProcessPoolExecutor(arguments.jobs, get_context("spawn"), max_tasks_per_child=1) as pool:
+    with workers(arguments.jobs) as pool:
         waiting = {pool.submit(measure, run): run for run in runs}
         results = []
         for future in tqdm(as_completed(waiting), total=len(runs), desc="trainings"):

@@ -13,10 +13,8 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from multiprocessing import get_context
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ import torch
 from tqdm import tqdm
 
 from bench.suite_scenes import TASKS, A, suite_scene
+from bench.workers import workers
 from video2policy.author.grammar import grip
 from video2policy.evaluate.judges import judge
 from video2policy.evaluate.statistics import success_rate
@@ -71,7 +70,8 @@ class Run:
     seed: int
     robot: str
     environments: int
-    cap: int
+    settings: Mapping[str, Any]
+    """Fields of `Training` that differ from its defaults, the steps at most among them."""
     episodes: int
     from_skill: bool
 
@@ -80,7 +80,10 @@ def measure(run: Run) -> dict[str, Any]:
     """Train and judge; what result.json says."""
     done = run.folder / "result.json"
     if done.exists():
-        return dict(json.loads(done.read_text()))
+        result = dict(json.loads(done.read_text()))
+        if result["training"] != run.settings:
+            raise SystemExit(f"{done} is of a training with {result['training']}: name another folder")
+        return result
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         path = suite_scene(Path(folder) / "scene", run.task, run.seed)
@@ -94,12 +97,14 @@ def measure(run: Run) -> dict[str, Any]:
         begin = time.perf_counter(), time.process_time()
         with contextlib.redirect_stdout(io.StringIO()):  # rl-games prints what it builds
             env, start = environment(run.environments, run.seed), None
+            training = replace(Training(), **run.settings)
+            training = replace(training, units=tuple(training.units))  # JSON has lists alone
             if run.from_skill and is_taught(scene.task.family):
                 place = skill.PLACES.get(scene.task.family)
-                units, roles = Training().units, scene.task.roles
+                units, roles = training.units, scene.task.roles
                 start = skill.learn(env.sim, roles, units, run.seed, place, grip(scene))
             skill_cpu = time.process_time() - begin[1]
-            outcome = train(env, Training(max_steps=run.cap), run.seed, Path(folder), skill=start, handled=A)
+            outcome = train(env, training, run.seed, Path(folder), skill=start, handled=A)
         wall, cpu = time.perf_counter() - begin[0], time.process_time() - begin[1]
         judged = environment(run.episodes, JUDGED_FROM + run.seed, record=True)
         recording = roll_out(judged, lambda sim: outcome.policy.act, 0.0, torch.Generator().manual_seed(0))
@@ -110,6 +115,7 @@ def measure(run: Run) -> dict[str, Any]:
     result = {
         "task": run.task,
         "seed": run.seed,
+        "training": run.settings,
         "sim_scale": round(judged.sim.scale, 3),
         "stopped": outcome.stopped,
         "steps": outcome.steps,
@@ -161,7 +167,10 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=100)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--scratch", action="store_true", help="without the skill")
+    parser.add_argument("--training", type=json.loads, default={}, help="JSON: other fields of Training")
     arguments = parser.parse_args()
+    if unknown := set(arguments.training) - {field.name for field in fields(Training)}:
+        parser.error(f"--training: Training has no {', '.join(sorted(unknown))}")
     runs = [
         Run(
             arguments.results / f"{task}_{seed}",
@@ -169,15 +178,14 @@ def main() -> None:
             seed,
             arguments.robot,
             arguments.envs,
-            arguments.hard_cap if task in HARD else arguments.cap,
+            {"max_steps": arguments.hard_cap if task in HARD else arguments.cap, **arguments.training},
             arguments.episodes,
             not arguments.scratch,
         )
         for seed in arguments.seeds
         for task in arguments.tasks
     ]
-    # A fresh process each: what one training leaves behind reaches no other.
-    with ProcessPoolExecutor(arguments.jobs, get_context("spawn"), max_tasks_per_child=1) as pool:
+    with workers(arguments.jobs) as pool:
         results = list(tqdm(pool.map(measure, runs), total=len(runs), desc="trainings"))
     print("\n".join(table(results)))
 
