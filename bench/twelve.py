@@ -81,8 +81,8 @@ def measure(run: Run) -> dict[str, Any]:
     done = run.folder / "result.json"
     if done.exists():
         result = dict(json.loads(done.read_text()))
-        if result["training"] != run.settings:
-            raise SystemExit(f"{done} is of a training with {result['training']}: name another folder")
+        if result.get("training") != run.settings:
+            raise SystemExit(f"{done} is not of a training with {run.settings}: name another folder")
         return result
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:

@@ -332,8 +332,9 @@ class IsaacGymSim:
         before = tool.pos.copy()
         for number in range(SUBSTEPS):
             part = (number + 1) / SUBSTEPS  # as `robot.ramp`
-            place, turn, self._grip[:, ARM:] = (torch.lerp(*both, part) for both in zip(earlier, later))  # noqa: B905
+            place, turn, finger = torch.lerp(earlier, later, part).split((3, 4, 1), dim=1)
             turn = torch.nn.functional.normalize(turn, dim=1)
+            self._grip[:, ARM:] = finger
             self._refresh()
             self._torques[:, :ARM] = self._torque(place, turn)
             gym.set_dof_actuation_force_tensor_indexed(
@@ -351,11 +352,11 @@ class IsaacGymSim:
         states.remember(tool, self._joints, self._touching, self._contacts, self._memory)
         self._write(self._all)
 
-    def _wishes(self) -> tuple[torch.Tensor, ...]:
-        """The target's place (n, 3), its turn (n, 4) wxyz, and each finger's (n, 1)."""
+    def _wishes(self) -> torch.Tensor:
+        """The target (n, 8): its place, its turn wxyz, and the fingers'."""
         turns = np.array([arms.tool_quat(*angles) for angles in self._angles])
-        wishes = self._tool.target, turns, self._tool.finger[:, None]
-        return tuple(torch.as_tensor(wish, dtype=torch.float32, device=self._where) for wish in wishes)
+        wishes = np.concatenate([self._tool.target, turns, self._tool.finger[:, None]], axis=1)
+        return torch.as_tensor(wishes, dtype=torch.float32, device=self._where)
 
     def _refresh(self) -> None:
         gym, sim = self._gym, self._sim

@@ -151,7 +151,7 @@ def rule(states: States, roles: Mapping[str, str], place: Place | None = None, g
 
 def _over(states: States, b: str) -> Tensor:
     """The height (n,) over which the hand passes by `b` without knocking it over; 0 away from it."""
-    reach = 0.25 * states[f"{b}_size"][:, :2].sum(dim=-1)
+    reach = _reach(states, b)
     apart = torch.norm(states["eef_pos"][:, :2] - states[f"{b}_pos"][:, :2], dim=-1)
     near = torch.clamp((reach + PALM + 0.02 - apart) / 0.02, 0.0, 1.0)
     return near * (states[f"{b}_pos"][:, 2] + 0.5 * states[f"{b}_size"][:, 2] + OVER_B)
@@ -181,7 +181,7 @@ def _bring(states: States, a: str, b: str, place: Place, on_end: bool) -> tuple[
     if place.where in SIGHT:
         away = torch.tensor([SIGHT[place.where], 0.0]).expand_as(away)
     side = torch.nn.functional.normalize(away + 1e-6, dim=-1)
-    reach_a, reach_b = (0.25 * states[f"{name}_size"][:, :2].sum(dim=-1) for name in (a, b))
+    reach_a, reach_b = _reach(states, a), _reach(states, b)
     touching = _support(states, a, side) + _support(states, b, side)
     if place.where != "away":  # the box around what is round reaches further than it does
         touching = torch.minimum(touching, reach_a + reach_b + 0.005)
@@ -233,11 +233,12 @@ def _bring(states: States, a: str, b: str, place: Place, on_end: bool) -> tuple[
         let_go = (far < near) & still & (bottom > clear - 0.01)
     freed = states[f"{a}_ever_released"] > 0.5
     opened = states["gripper_command"] > states["gripper_opening"] + 0.002
-    let_go = let_go & (states[f"{a}_grasped"] > 0.5)
-    done = let_go | ((far < 0.03) & (opened | (freed & (states[f"{a}_grasped"] < 0.5))))
+    held = states[f"{a}_grasped"] > 0.5
+    left_alone = freed & ~held
+    done = (let_go & held) | ((far < 0.03) & (opened | left_alone))
     if place.where == "over":  # what leans in the other one is there, wherever its ends are
         within = torch.norm(pos[:, :2] - other[:, :2], dim=-1) < reach_b
-        done = done | (within & (bottom < top - SUNK) & freed & (states[f"{a}_grasped"] < 0.5))
+        done = done | (within & (bottom < top - SUNK) & left_alone)
     if place.where == "away":
         done = torch.zeros_like(done)
     free = states[f"{a}_contact_gripper"] < 0.5
@@ -257,8 +258,7 @@ def _push_with(states: States, a: str, b: str) -> Tensor:
     aside = torch.stack([-ahead[:, 1], ahead[:, 0]], dim=-1)
     top = pos[:, 2] + 0.5 * states[f"{a}_size"][:, 2]
     low = torch.clamp(pos[:, 2], min=robot.LOW[2])
-    mean = 0.25 * states[f"{a}_size"][:, :2].sum(dim=-1)
-    reach = torch.minimum(_support(states, a, ahead), 1.1 * mean)
+    reach = torch.minimum(_support(states, a, ahead), 1.1 * _reach(states, a))
     offset = tool[:, :2] - pos[:, :2]
     along, across = (offset * ahead).sum(dim=-1), (offset * aside).sum(dim=-1)
     spin = _across(states, ahead)
@@ -298,6 +298,11 @@ def _across(states: States, direction: Tensor) -> Tensor:
     apart = torch.atan2(along, across)
     half = torch.pi
     return (torch.remainder(apart + half / 2, half) - half / 2) / robot.YAW_STEP
+
+
+def _reach(states: States, name: str) -> Tensor:
+    """How far the object reaches from its centre, the mean of its two horizontal half extents (n,)."""
+    return 0.25 * states[f"{name}_size"][:, :2].sum(dim=-1)
 
 
 def _support(states: States, name: str, direction: Tensor) -> Tensor:
