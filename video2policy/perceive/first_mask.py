@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from video2policy.mask import area, bounding_box, box_iou, largest_component
+from video2policy.mask import area, bounding_box, box_iou, largest_component, main_components
 from video2policy.perceive.colour import to_lab
 from video2policy.perceive.morphology import disc, fill_holes, grow, region, settle, signed_distance
 from video2policy.perceive.palette import UNIFORM, Palette, bins
@@ -148,3 +148,20 @@ def grabcut(image: Image, prompt: Prompt, avoid: Mask | None = None, core: float
     mask = np.zeros((height, width), bool)
     mask[top : y1 + margin, left : x1 + margin] = fill_holes(largest_component(found > 0))
     return mask, told
+
+
+def cut_out(image: Image, gone: Mask, same: Mask) -> Mask:
+    """GrabCut of what is ``gone`` (H, W), for sure the object's, from what stays the ``same``, surely not."""
+    box = region(gone | same, 0.5 * float(np.sqrt(area(gone | same))) + 8)
+    trimap = np.full(gone.shape, int(cv2.GC_BGD), np.uint8)
+    rows, columns = region(gone | same, 0)
+    trimap[rows, columns] = cv2.GC_PR_BGD
+    trimap[gone] = cv2.GC_FGD
+    trimap[same] = cv2.GC_BGD
+    crop = np.ascontiguousarray(trimap[box])
+    cv2.setRNGSeed(0)
+    state = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(image[box][..., ::-1].copy(), crop, (0, 0, 1, 1), *state, 4, cv2.GC_INIT_WITH_MASK)
+    found = np.zeros_like(gone)
+    found[box] = fill_holes(main_components((crop == cv2.GC_FGD) | (crop == cv2.GC_PR_FGD)))
+    return found

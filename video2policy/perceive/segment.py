@@ -19,14 +19,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from video2policy.mask import main_components
-from video2policy.perceive.first_mask import first_mask
+from video2policy.mask import area, iou, main_components
+from video2policy.perceive import strip
+from video2policy.perceive.departure import departed
+from video2policy.perceive.first_mask import cut_out, filling, first_mask
 from video2policy.perceive.footage import Footage
 from video2policy.perceive.morphology import enlarge, fill_holes
 from video2policy.perceive.outline import Neighbour, outline
 from video2policy.perceive.palette import Palette, bins
 from video2policy.perceive.prompt import Prompt
-from video2policy.perceive.propagate import Followed, mend, propagate
+from video2policy.perceive.propagate import DOUBTED, Followed, mend, propagate
 from video2policy.perceive.scenery import Scenery
 from video2policy.perceive.verdict import Rejected, Verdict
 
@@ -40,6 +42,11 @@ MOST_OF_FRAME, LEAST_SEEN = 0.6, 0.3
 LEAST_TRUST, LEAST_AT_ENDS = 0.7, 0.2
 """Mean scores, on all frames on which the object is not hidden and on the first or last tenth of them, below
 which masks are refused: measured in docs/perception.md."""
+MISTAKEN, ALIKE = 0.3, 0.4
+"""Share of a mask that stays when its object leaves, from which it is wrong; overlap from which it and what
+left are one thing."""
+FEW_DOUBTED = 3
+"""Doubted frames from which a thin thing is looked for as a strip."""
 METHOD = "GrabCut, then flow, colour and background plate; outlines by a small network"
 BETTER = "SAM 2 needs weights from a model hub"
 
@@ -65,7 +72,7 @@ def segment(images: Sequence[Image], prompts: Sequence[Prompt], name: str) -> Se
     small = [np.asarray(cv2.resize(i, size, interpolation=cv2.INTER_AREA), np.uint8) for i in images]
     footage = Footage(small)
     prompt = next(p for p in prompts if p.name == name).scaled(scale)
-    start = first_mask(small[prompt.frame], prompt, hand_at(footage, prompt))
+    start = start_mask(footage, prompt)
     rivals = []
     for other in prompts:
         if other.name != name:
@@ -78,11 +85,38 @@ def segment(images: Sequence[Image], prompts: Sequence[Prompt], name: str) -> Se
     scene.refine(rough.masks, rough.score)
     found = propagate(scene)
     mend(scene, found)
+    follow_thin(scene, found)
     sharpen(scene, found)
     order = range(len(images))
     full = np.stack([enlarge(found.masks[i], (width, height)) for i in order])
     score = np.array([found.score[i] for i in order], np.float32)
     return Segmentation(full, score, np.array([i in found.missing for i in order]))
+
+
+def start_mask(footage: Footage, prompt: Prompt) -> Mask:
+    """The object's mask (H, W) on its prompt's frame, with what it left bare on its way if it did."""
+    image, hand = footage.images[prompt.frame], hand_at(footage, prompt)
+    left = departed(footage, prompt)
+    if left is None:
+        return first_mask(image, prompt, hand)
+    usual = first_mask(image, prompt, hand | left.same)
+    thin = cut_out(image, left.gone, left.same)
+    if strip.shape_of(thin) is None:
+        return usual
+    if area(usual & left.same) > MISTAKEN * area(usual):
+        return thin
+    as_long = filling(thin, prompt) > filling(usual, prompt) - 0.05
+    return thin if as_long and iou(thin, usual) > ALIKE else usual
+
+
+def follow_thin(scene: Scenery, found: Followed) -> None:
+    """The masks of a thin thing, where they are doubted, as a strip that all frames agree on has them."""
+    if sum(score < DOUBTED for score in found.score.values()) < FEW_DOUBTED:
+        return
+    for frame, (mask, score) in (strip.fitted(scene) or {}).items():
+        if found.score[frame] < min(DOUBTED, score) and mask.any():
+            found.masks[frame], found.score[frame] = mask, score
+            found.missing.discard(frame)
 
 
 def sharpen(scene: Scenery, found: Followed) -> None:

@@ -176,15 +176,21 @@ def move_target(
         finger[i] = _clip(opened, max(closest, -FINGER_LEAD), opening / 2)
 
 
+@compiled
 def ramp(before: Array, after: Array, late: Array, substeps: int) -> Array:
     """Commands (n, substeps, nu) straight from `before` to `after` (n, nu), from `late` (n,) substeps on.
 
     As real arms' controllers do between two commands. Servos that are told all at once jerk, and shake
     loose what lies thin between the fingers. Whoever is as late as the step is long stays at `before`.
     """
-    late = np.minimum(np.rint(late), substeps)[:, None]
-    part = np.clip((np.arange(1, substeps + 1) - late) / np.maximum(substeps - late, 1), 0.0, 1.0)
-    return before[:, None] + part[..., None] * (after - before)[:, None]
+    commands = np.empty((before.shape[0], substeps, before.shape[1]))
+    for i in range(before.shape[0]):
+        wait = min(np.rint(late[i]), substeps)
+        for k in range(substeps):
+            part = min(max((k + 1 - wait) / max(substeps - wait, 1.0), 0.0), 1.0)
+            for j in range(before.shape[1]):
+                commands[i, k, j] = before[i, j] + part * (after[i, j] - before[i, j])
+    return commands
 
 
 # ---------------------------------------------------------------- the arm
