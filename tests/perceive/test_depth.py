@@ -18,6 +18,7 @@ from video2policy.perceive.contact import (
     drop_of,
     expansion,
     motion,
+    over,
     still_runs,
 )
 from video2policy.perceive.depth import (
@@ -213,6 +214,24 @@ def test_the_inside_of_a_cup_is_as_far_as_its_far_wall():
     assert np.percentile(error, 90) < 0.04
     closed = relief(camera, contact, masks, np.zeros_like(masks), "white candle")
     assert (np.abs(foot * closed[along, across] / true - 1)[hit] > 0.04).mean() > 0.15, "a lid is nearer"
+
+
+def test_what_ends_over_the_foot_of_another_is_not_seen_to_stand():
+    """A stick lies, then its upper half is seen over a cup's rim, where its drop would do for the table."""
+    camera = Camera(intrinsics(320, 240, fov=45)[0], 320, 240, rotation_from_pitch(35), 0.3)
+    masks, cup = np.zeros((12, 240, 320), bool), np.zeros((12, 240, 320), bool)
+    masks[:6, 170:182, 40:140] = True
+    masks[6:, 82:150, 210:222] = True
+    cup[:, 150:220, 200:250] = True
+    steps = np.zeros((12, 2))
+    steps[6] = 90
+    still = Motion(steps, np.zeros(12))
+    alone = contact_from(masks, still, camera.K, camera.rotation)
+    contact = contact_from(masks, still, camera.K, camera.rotation, cup)
+    assert [run.on_table for run in contact.runs] == [True, False]
+    assert [run.on_table for run in alone.runs] == [True, True]
+    end = contact.runs[1].bottom
+    assert over(end, cup[6]) and not over(end, np.roll(cup[6], -68, axis=0)), "whose foot is no lower"
 
 
 def test_a_clip_without_objects_is_rejected(lifted: Perceived):

@@ -129,6 +129,26 @@ def still_life(texture: bool, frames: int = 8) -> tuple[Tracker, list[np.ndarray
     return Tracker(shape, view, stack, np.zeros_like(stack), []), images, poses
 
 
+def test_what_it_seems_to_stand_in():
+    tracker, _, poses = still_life(texture=True, frames=2)
+    named = np.zeros_like(tracker.masks)
+    rows, columns = np.nonzero(tracker.masks[0])
+    cup = slice(rows.min() + 20, rows.max() + 60), slice(columns.min() - 10, columns.max() + 10)
+    named[0][cup] = ~tracker.masks[0][cup]
+    inside = replace(tracker, named=named, raised=np.array([True, False]))
+    found = inside.within(0)
+    assert found is not None
+    place = tracker.camera.table_from_camera @ poses[0]
+    assert found[0] < place[0, 3], "the cup's foot is nearer in the picture"
+    assert 0.03 < found[1] < 0.12
+    assert inside.within(1) is None, "it moves"
+    assert replace(inside, raised=np.array([False, False])).within(0) is None, "it stands on the table"
+    named[0] = False
+    named[0][:10, :10] = True
+    assert replace(inside, named=named).within(0) is None, "that is elsewhere"
+    assert tracker.within(0) is None
+
+
 @pytest.mark.parametrize("texture", [True, False])
 def test_both_ways_from_a_frame_in_the_middle(texture: bool):
     tracker, images, poses = still_life(texture)

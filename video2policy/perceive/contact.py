@@ -50,6 +50,10 @@ WHOLE = 0.7
 BESIDE = 4
 """Pixels from an object's foot within which another object may be what it stands in."""
 
+PART, SUNK = 0.85, 0.3
+"""What looks smaller than this share of what it was, and ends so far over the foot of another object at that,
+as a share of the other's height, is not seen to stand on the table."""
+
 FLOW: Any = {"winSize": (15, 15), "maxLevel": 3}
 
 MAX_GROWTH = 0.06
@@ -251,6 +255,18 @@ def beside(point: tuple[float, float], mask: NDArray[np.bool_]) -> bool:
     return bool(mask[y : y + 2 * BESIDE + 1, x : x + 2 * BESIDE + 1].any())
 
 
+def over(point: tuple[float, float], mask: NDArray[np.bool_]) -> bool:
+    """Whether a point (x, y) is beside the mask and clearly above its foot: what is seen to end there is in,
+    on or behind it."""
+    if not beside(point, mask):
+        return False
+    _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    x, y = (max(int(v) - BESIDE, 0) for v in point)
+    near = labels[y : y + 2 * BESIDE + 1, x : x + 2 * BESIDE + 1]
+    rows = np.nonzero(labels == np.bincount(near[near > 0]).argmax())[0]
+    return bool(rows.max() - point[1] > SUNK * np.ptp(rows))
+
+
 def apart(masks: Mapping[str, Masks]) -> dict[str, Masks]:
     """Of every object, where the other ones are (n, H, W)."""
     result = {}
@@ -296,6 +312,11 @@ def contact_from(
         alone = [run for run in large if others is None or not beside(run.bottom, others[run.frame])]
         most = max(run.drop for run in alone or large)
         low, high = ON_TABLE
-        runs = [replace(run, on_table=run in whole and low <= run.drop / most <= high) for run in runs]
+        full = max(run.apparent for run in alone or large)
+        stands = {run: run in whole and low <= run.drop / most <= high for run in runs}
+        for run in runs:
+            if others is not None and run.apparent < PART * full and over(run.bottom, others[run.frame]):
+                stands[run] = False
+        runs = [replace(run, on_table=stands[run]) for run in runs]
     growth = np.where(np.abs(moved.growth) < MAX_GROWTH, moved.growth, np.nan)
     return Contact(runs, apparent.tolist(), drop.tolist(), growth.tolist())

@@ -80,6 +80,9 @@ MAX_TILT = 15.0
 WORSE = 0.25
 """By so much less confident, what all frames together say of one is not believed."""
 
+SEAM = 4
+"""Pixels between two masks up to which they touch, and the side of a square as large as what they share."""
+
 HELD = (0.002, 3.0)
 """Metres and degrees from standing, within which a frame's pose was held to the table."""
 
@@ -125,6 +128,8 @@ class Tracker:
     `runs`: frames [start, stop) in which it stands still on the table.
     `thin`: parts of the mask thinner than this share are ignored, as they were when the mesh was made.
     `hull` (h, 3): the object's extreme points; the mesh's by default.
+    `raised` (n,): where it stands still, but not on the table; `named` (n, H, W): the other objects, without
+    hands, in one of which it may then be.
     """
 
     mesh: trimesh.Trimesh
@@ -134,6 +139,8 @@ class Tracker:
     runs: list[tuple[int, int]]
     thin: float = 0.0
     hull: Array = field(default_factory=lambda: np.zeros((0, 3)))
+    raised: NDArray[np.bool_] | None = None
+    named: Mask | None = None
 
     @classmethod
     def of(
@@ -145,16 +152,21 @@ class Tracker:
         masks: Mask,
         others: Mask,
         contact: Contact,
+        named: Mask | None = None,
     ) -> Tracker:
         """Of a reconstructed object (`reconstruction` is mesh.json), at the size that it has in the image."""
         mesh = unit_mesh.copy()
         scale = float(reconstruction["extent"]) * depth_scale
         mesh.apply_scale(scale)
         runs = [(run.start, run.stop) for run in contact.table_runs]
+        raised = np.zeros(len(masks), bool)
+        for run in contact.runs:
+            raised[run.start : run.stop] = not run.on_table
         solid = solid_from_json(reconstruction)
         # The mesh has sharp edges; seen against the picture's they would push the object away.
         hull = scale * bevelled(solid, float(reconstruction["bevel"])) if solid else np.zeros((0, 3))
-        return cls(mesh, camera, masks, others, runs, float(reconstruction["thin"]), hull)
+        thin = float(reconstruction["thin"])
+        return cls(mesh, camera, masks, others, runs, thin, hull, raised, named)
 
     def __post_init__(self) -> None:
         if not len(self.hull):
@@ -452,8 +464,13 @@ class Tracker:
             clear = self.clearest((first, last + 1), 1)[0] if rests_here else first
             low, tilt = self.stance(known[0], upright)
             stands = rests_here or (abs(low) < HELD[0] and tilt < HELD[1])
-            nodes.append(Node(first, last, self.outline_of(clear), stands))
-            guesses.append(known[0])
+            ahead = None if rests_here else self.within(first)
+            nodes.append(Node(first, last, self.outline_of(clear), stands and ahead is None, ahead))
+            guesses.append(known[0].copy())
+            if ahead is not None:  # where its middle's ray comes by there
+                to_table = self.camera.table_from_camera
+                reach = float(to_table[0, :3] @ known[0][:3, 3])
+                guesses[-1][:3, 3] *= (ahead[0] - to_table[0, 3]) / reach if reach > 0 else 1.0
         if len(nodes) < 2:
             return poses
         guess = np.stack(guesses)
@@ -472,11 +489,35 @@ class Tracker:
         result = list(poses)
         for node, old, new in zip(nodes, guess, refine(problem, guess), strict=True):
             t = self.clearest((node.first, node.last + 1), 1)[0] if node.first < node.last else node.first
-            worse = self.confidence(t, new, 0) < self.confidence(t, old, 0) - WORSE
+            worse = self.confidence(t, new, 0) < self.confidence(t, old, 0) - WORSE and node.ahead is None
             for t in range(node.first, node.last + 1):
                 if poses[t] is not None:
                     result[t] = old if worse else new
         return result
+
+    def within(self, t: int) -> tuple[float, float] | None:
+        """How far ahead of the camera (table x) what it seems to stand in or on is, and half of the width of
+        that, metres.
+
+        It is the other object whose mask touches this one's; None where none does, and where this one moves
+        or stands on the table. What hides a part of an object makes it look smaller, thus farther, and a rim
+        hides most of what stands in a cup.
+        """
+        if self.named is None or self.raised is None or not self.raised[t]:
+            return None
+        near = cv2.dilate(self.masks[t].astype(np.uint8), np.ones((2 * SEAM + 1,) * 2, np.uint8)) > 0
+        count, labels = cv2.connectedComponents(self.named[t].astype(np.uint8), connectivity=8)
+        shared = np.bincount(labels[near], minlength=count)
+        shared[0] = 0
+        if shared.max(initial=0) < SEAM**2:
+            return None
+        holder = labels == int(shared.argmax())
+        foot = self.camera.on_plane(bottom_of(holder))[0]
+        if not np.isfinite(foot).all():
+            return None
+        depth = float(pose.apply(self.camera.camera_from_table, foot[None])[0, 2])
+        half = 0.5 * float(np.ptp(np.nonzero(holder)[1])) * depth / float(self.camera.K[0, 0])
+        return float(foot[0]) + half, half
 
     def tracks(self, frames: Images, nodes: list[Node], poses: Array) -> Tracks:
         """Features between neighbouring nodes, followed both ways and seeded anew where they get few."""
@@ -624,6 +665,7 @@ def track(
     The mesh is tracked at the size that it has in the image, so that its distance agrees with the table even
     when its given size does not quite.
     """
+    named = others
     others = others | in_front(frames, masks | others)
     factor = max(1.0, MIN_SIDE / max(camera.shape))
     if factor > 1:  # flow and corners are made for larger pictures
@@ -632,12 +674,14 @@ def track(
             np.asarray(cv2.resize(frames[t], size, interpolation=cv2.INTER_CUBIC), np.uint8)
             for t in range(len(masks))
         ]
-        masks, others = (np.stack([enlarge(mask, size) for mask in part]) for part in (masks, others))
+        masks, others, named = (
+            np.stack([enlarge(mask, size) for mask in part]) for part in (masks, others, named)
+        )
         K = np.diag([size[0] / camera.width, size[1] / camera.height, 1.0]) @ camera.K
         camera = replace(camera, K=K, width=size[0], height=size[1])
     start = np.array(reconstruction["camera_from_object"], dtype=float)
     start[:3, 3] *= depth_scale
-    tracker = Tracker.of(unit_mesh, reconstruction, depth_scale, camera, masks, others, contact)
+    tracker = Tracker.of(unit_mesh, reconstruction, depth_scale, camera, masks, others, contact, named)
     return tracker.run(frames, int(reconstruction["frame"]), start)
 
 

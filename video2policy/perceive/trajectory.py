@@ -38,6 +38,9 @@ LEAN = 0.1
 LEAN_WEIGHT = 6.0
 """Radians by which something carried leans, and how much that counts: a distance may be taken for a tilt."""
 
+WITHIN_WEIGHT = 30.0
+"""How much it counts that something stands in or on another object."""
+
 ROUNDS = 15
 STEP = 1e-6
 
@@ -67,12 +70,16 @@ class Tracks:
 
 @dataclass(frozen=True)
 class Node:
-    """One pose to be found, of frames `first` to `last`; its `outline`; whether it `stands` on the table."""
+    """One pose to be found, of frames `first` to `last`; its `outline`; whether it `stands` on the table; and
+    how far `ahead` of the camera (table x) it is, and how surely, metres, where it rests in or on another
+    object that hides some of it.
+    """
 
     first: int
     last: int
     outline: Outline | None
     stands: bool
+    ahead: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -162,6 +169,7 @@ def _normal_equations(problem: Problem, rotation: Array, place: Array) -> tuple[
     _feature_terms(terms, problem, rotation, place)
     _outline_terms(terms, problem, rotation, place)
     _table_terms(terms, problem, rotation, place)
+    _ahead_terms(terms, problem, place)
     _motion_terms(terms, problem, rotation, place)
     residual = np.concatenate(terms.residual)
     shape = (terms.count, 6 * len(place))
@@ -268,6 +276,19 @@ def _table_terms(terms: _Terms, problem: Problem, rotation: Array, place: Array)
     terms.cost += float(
         (residual[:, 0] ** 2).sum() + np.where(stands, square, LEAN_WEIGHT * np.log1p(square)).sum()
     )
+
+
+def _ahead_terms(terms: _Terms, problem: Problem, place: Array) -> None:
+    known = [(k, *item.ahead) for k, item in enumerate(problem.nodes) if item.ahead is not None]
+    if not known:
+        return
+    index, ahead, sigma = (np.array(column) for column in zip(*known, strict=True))
+    table_from_camera = problem.camera.table_from_camera
+    away = (place[index.astype(int)] @ table_from_camera[0, :3] + table_from_camera[0, 3] - ahead) / sigma
+    derivative = np.zeros((len(known), 1, 6))
+    derivative[:, 0, 3:] = table_from_camera[0, :3] / sigma[:, None]
+    terms.add(away[:, None], np.full(len(known), WITHIN_WEIGHT), [(index.astype(int), derivative)])
+    terms.cost += WITHIN_WEIGHT * float((away**2).sum())
 
 
 def _motion_terms(terms: _Terms, problem: Problem, rotation: Array, place: Array) -> None:
