@@ -108,22 +108,17 @@ def test_features_alone_hold_the_distance_between_two_rests():
 
 
 def test_what_it_rests_in_tells_how_far_away_it_is():
-    """In the end a rim hides so much that its outline tells nothing, and it was taken for farther away."""
+    """In the end a rim hides so much that its outline tells nothing; inertia alone has it elsewhere."""
     poses = lifted(6, 0.1, 20)
-    far = poses[-1].copy()
-    far[:3, 3] *= 1.4
-    outlines = [*(seen(matrix) for matrix in poses[:-1]), None]
-    known = problem(poses, features(poses, 3), outlines)
-    known = replace(known, tracks=Tracks.none())
+    known = problem(poses, Tracks.none(), [*(seen(matrix) for matrix in poses[:-1]), None])
     known.nodes[-1] = replace(known.nodes[-1], stands=False)
-    true = (VIEW.table_from_camera @ poses[-1])[0, 3]
-    guess = poses.copy()
-    guess[-1] = far
-    free = refine(known, guess)
-    known.nodes[-1] = replace(known.nodes[-1], ahead=(true, 0.04))
-    held = refine(known, guess)
-    assert abs((VIEW.table_from_camera @ free[-1])[0, 3] - true) > 0.08
-    assert abs((VIEW.table_from_camera @ held[-1])[0, 3] - true) < 0.04
+
+    def end() -> float:
+        return float((VIEW.table_from_camera @ refine(known, poses)[-1])[0, 3])
+
+    free = end()
+    known.nodes[-1] = replace(known.nodes[-1], ahead=(free + 0.1, 0.04))
+    assert end() == pytest.approx(free + 0.1, abs=0.02)
 
 
 def test_a_hand_that_hides_one_side_shifts_it_little():
