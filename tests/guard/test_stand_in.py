@@ -64,3 +64,13 @@ def test_lifted_heights_are_kept(tmp_path: Path) -> None:
     ends = {"cube": [[0.0, 0.0, 0.025], [0.0, 0.0, 0.06]]}
     states = clip_states(Scene.load(primitive_scene(tmp_path, "lift", ends=ends)))
     assert states["cube_pos"][-1, 2].item() == pytest.approx(0.06)
+
+
+def test_every_object_has_a_long_side_on_the_clip(tmp_path: Path) -> None:
+    """Rewards that stand something on end divide by its length."""
+    scene = Scene.load(primitive_scene(tmp_path, "put_into", objects={"a": "box", "b": "mug"}))
+    states = clip_states(scene)
+    for item in scene.objects:
+        longest = max(item.size[:2]) / 2
+        reach = torch.linalg.vector_norm(states[f"{item.name}_long"], dim=1)
+        assert reach.tolist() == pytest.approx([longest] * 11)

@@ -221,6 +221,8 @@ def clip_states(scene: Scene, steps: int = 11) -> States:
         states[f"{item.name}_init_pos"] = pos[:1].float().repeat(steps, 1)
         states[f"{item.name}_displacement"] = states[f"{item.name}_pos"] - states[f"{item.name}_init_pos"]
         states[f"{item.name}_size"] = torch.tensor(item.size, dtype=torch.float32).repeat(steps, 1)
+        along = int(item.size[1] > item.size[0])
+        states[f"{item.name}_long"][:, along] = item.size[along] / 2
         states[f"{item.name}_quat"][:, 0] = 1.0
         states[f"{item.name}_init_quat"][:, 0] = 1.0
         states[f"{item.name}_rot6d"] = torch.tensor([1.0, 0, 0, 0, 1, 0]).repeat(steps, 1)
