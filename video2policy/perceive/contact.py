@@ -313,10 +313,12 @@ def contact_from(
         most = max(run.drop for run in alone or large)
         low, high = ON_TABLE
         full = max(run.apparent for run in alone or large)
-        stands = {run: run in whole and low <= run.drop / most <= high for run in runs}
-        for run in runs:
-            if others is not None and run.apparent < PART * full and over(run.bottom, others[run.frame]):
-                stands[run] = False
-        runs = [replace(run, on_table=stands[run]) for run in runs]
+
+        def stands(run: Run) -> bool:
+            if run not in whole or not low <= run.drop / most <= high:
+                return False
+            return others is None or run.apparent >= PART * full or not over(run.bottom, others[run.frame])
+
+        runs = [replace(run, on_table=stands(run)) for run in runs]
     growth = np.where(np.abs(moved.growth) < MAX_GROWTH, moved.growth, np.nan)
     return Contact(runs, apparent.tolist(), drop.tolist(), growth.tolist())

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from video2policy.mask import area
 from video2policy.perceive.colour import is_skin
 from video2policy.perceive.footage import WHOLE
-from video2policy.perceive.morphology import disc, grow, settle
-from video2policy.perceive.palette import bins
+from video2policy.perceive.morphology import disc, grow, settle, signed_distance
+from video2policy.perceive.palette import Palette, bins
 from video2policy.perceive.scenery import Scenery
 
 Mask = NDArray[np.bool_]
@@ -107,15 +107,14 @@ def shape_of(mask: Mask) -> Shape | None:
     return Shape(np.array([*start, *stop, bow], np.float32), half_widths.astype(np.float32))
 
 
-def evidence_on(scene: Scenery, frame: int, shape: Shape) -> Evidence:
-    """What a frame shows of the object.
+def evidence_on(scene: Scenery, frame: int, shape: Shape, around: Palette) -> Evidence:
+    """What a frame shows of the object; ``around``: the colours around it on the prompt's frame.
 
     A hand speaks neither for nor against it, nor does what is much wider than it; against it what looks like
     it and is much wider.
     """
     clip = scene.footage
     foreign = clip.differs(frame, scene.plate, 20) | ~scene.plate_known
-    around = scene.surroundings(scene.frame, scene.start)
     ratio = np.clip(scene.evidence(frame, WHOLE, around), LEAST, MOST)
     hand = scene.like_hand(frame, WHOLE, scene.colours.own) & foreign
     ratio = np.where(hand, np.maximum(ratio, -0.3), ratio)
@@ -264,8 +263,7 @@ def band(strip: Strips, shape: Shape, size: tuple[int, int]) -> Field:
     for point, radius in zip(centres(strip[None], places)[0][0], half, strict=True):
         x, y, r = (round(16 * float(v)) for v in (*point, radius))  # sixteenths of a pixel
         cv2.circle(canvas, (x, y), r, 1, -1, cv2.LINE_8, 4)
-    inside, outside = (cv2.distanceTransform(part, cv2.DIST_L2, 3) for part in (canvas, 1 - canvas))
-    return np.asarray(inside - outside, np.float32)
+    return signed_distance(canvas > 0)
 
 
 def covered(scene: Scenery, frame: int, shape: Shape, strip: Strips, evidence: Evidence) -> Mask:
@@ -286,6 +284,7 @@ def fitted(scene: Scenery) -> dict[int, tuple[Mask, float]] | None:
     if shape is None:
         return None
     unit, frames = scene.footage.unit, range(len(scene.footage))
+    around = scene.surroundings(scene.frame, scene.start)
     strips: dict[int, Strips] = {}
     evidence: dict[int, Evidence] = {}
 
@@ -296,7 +295,7 @@ def fitted(scene: Scenery) -> dict[int, tuple[Mask, float]] | None:
         if again:
             sure = LEARNT * told(shape.strip, scene.frame)
             learn(scene, shape, {i: s for i, s in strips.items() if told(s, i) > sure}, evidence)
-        evidence = {frame: evidence_on(scene, frame, shape) for frame in frames}
+        evidence = {frame: evidence_on(scene, frame, shape, around) for frame in frames}
         for order in (frames[scene.frame :], frames[scene.frame :: -1]):
             strips |= follow(scene, shape, order, evidence)
     result = {}

@@ -279,15 +279,16 @@ def _table_terms(terms: _Terms, problem: Problem, rotation: Array, place: Array)
 
 
 def _ahead_terms(terms: _Terms, problem: Problem, place: Array) -> None:
-    known = [(k, *item.ahead) for k, item in enumerate(problem.nodes) if item.ahead is not None]
+    known = [(k, item.ahead) for k, item in enumerate(problem.nodes) if item.ahead is not None]
     if not known:
         return
-    index, ahead, sigma = (np.array(column) for column in zip(*known, strict=True))
+    index = np.array([k for k, _ in known])
+    ahead, sigma = np.array([where for _, where in known]).T
     table_from_camera = problem.camera.table_from_camera
-    away = (place[index.astype(int)] @ table_from_camera[0, :3] + table_from_camera[0, 3] - ahead) / sigma
+    away = (place[index] @ table_from_camera[0, :3] + table_from_camera[0, 3] - ahead) / sigma
     derivative = np.zeros((len(known), 1, 6))
     derivative[:, 0, 3:] = table_from_camera[0, :3] / sigma[:, None]
-    terms.add(away[:, None], np.full(len(known), WITHIN_WEIGHT), [(index.astype(int), derivative)])
+    terms.add(away[:, None], np.full(len(known), WITHIN_WEIGHT), [(index, derivative)])
     terms.cost += WITHIN_WEIGHT * float((away**2).sum())
 
 
