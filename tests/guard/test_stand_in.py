@@ -7,6 +7,7 @@ import torch
 
 from tests.scenes import OBJECTS, primitive_scene
 from video2policy.guard.stand_in import MEMORY, STAND_INS, clip_states, random_states, untouched
+from video2policy.mesh import Solid
 from video2policy.scene import Scene
 from video2policy.task import state_widths
 
@@ -74,3 +75,14 @@ def test_every_object_has_a_long_side_on_the_clip(tmp_path: Path) -> None:
         longest = max(item.size[:2]) / 2
         reach = torch.linalg.vector_norm(states[f"{item.name}_long"], dim=1)
         assert reach.tolist() == pytest.approx([longest] * 11)
+
+
+@pytest.mark.parametrize("size", [(0.18, 0.02, 0.015), (0.02, 0.18, 0.015)])
+def test_what_goes_in_on_end_stands_at_last(size: tuple[float, float, float], tmp_path: Path) -> None:
+    objects = {"fork": Solid("box", size), "mug": "mug"}
+    scene = Scene.load(primitive_scene(tmp_path, "put_into", objects=objects))
+    states = clip_states(scene)
+    lying = [0.09 * (side == max(size)) for side in size]
+    assert states["fork_long"][0].tolist() == pytest.approx(lying, abs=1e-3)
+    assert states["fork_long"][-1].tolist() == pytest.approx([0, 0, 0.09], abs=1e-3)
+    assert states["fork_up"][[0, -1]].tolist() == pytest.approx([1, 0], abs=1e-6)

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from video2policy import pose
-from video2policy.scene import ObjectPose, Scene, SceneObject
+from video2policy.scene import ObjectPose, Scene, SceneObject, goes_in_on_end
 from video2policy.task import OBJECT_STATES, state_widths
 
 HOME = (-0.1, 0.0, 0.2)
@@ -222,17 +222,18 @@ def clip_states(scene: Scene, steps: int = 11) -> States:
         states[f"{item.name}_displacement"] = states[f"{item.name}_pos"] - states[f"{item.name}_init_pos"]
         states[f"{item.name}_size"] = torch.tensor(item.size, dtype=torch.float32).repeat(steps, 1)
         along = int(item.size[1] > item.size[0])
-        states[f"{item.name}_long"][:, along] = item.size[along] / 2
+        long = torch.eye(3)[along] * item.size[along] / 2
+        states[f"{item.name}_long"] = long.repeat(steps, 1)
         states[f"{item.name}_quat"][:, 0] = 1.0
         states[f"{item.name}_init_quat"][:, 0] = 1.0
         states[f"{item.name}_rot6d"] = torch.tensor([1.0, 0, 0, 0, 1, 0]).repeat(steps, 1)
         states[f"{item.name}_up"] += 1.0
         states[f"{item.name}_contact_table"] += 1.0
-        if stand_in.turns and item.name == a:
-            turned = [torch.tensor(_turned(item, end)).float() for end in (item.first, item.last)]
-            turn = turned[0] + way[:, None, None] * (turned[1] - turned[0])
+        if item.name == a and (stand_in.turns or goes_in_on_end(scene)):
+            turn = _raised(along, way) if goes_in_on_end(scene) else _seen_turning(item, way)
             states[f"{a}_up"] = turn[:, 2, 2]
             states[f"{a}_rot6d"] = torch.cat([turn[:, :, 0], turn[:, :, 1]], dim=1)
+            states[f"{a}_long"] = turn @ long
     end = (way == 1).float()
     tool = states[f"{a}_pos"].clone()
     half = states[f"{a}_size"]
@@ -292,9 +293,19 @@ def _ending_behind(pos: torch.Tensor, size: torch.Tensor) -> torch.Tensor:
     return half.repeat(len(pos), 1)
 
 
-def _turned(item: SceneObject, end: ObjectPose) -> NDArray[np.float64]:
-    """Rotation (3, 3) from how the object rests."""
-    return pose.matrix_from_quat(item.from_rest(end.quat))
+def _seen_turning(item: SceneObject, way: torch.Tensor) -> torch.Tensor:
+    """Rotations (steps, 3, 3) from how the object rests, from that on the first frame to that on the last."""
+    first, last = (
+        torch.tensor(pose.matrix_from_quat(item.from_rest(end.quat))).float()
+        for end in (item.first, item.last)
+    )
+    return first + way[:, None, None] * (last - first)
+
+
+def _raised(along: int, way: torch.Tensor) -> torch.Tensor:
+    """Rotations (steps, 3, 3) that stand an object on end whose longest direction is x (0) or y (1)."""
+    axis = [0.0, -1.0, 0.0] if along == 0 else [1.0, 0.0, 0.0]
+    return torch.tensor(np.stack([pose.rotation_about(axis, 90.0 * share) for share in way.tolist()])).float()
 
 
 def _upright(item: SceneObject, end: ObjectPose, on_table: bool) -> NDArray[np.float64]:
