@@ -66,6 +66,14 @@ def largest_component(mask: Mask) -> Mask:
     return np.asarray(labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA])), bool)
 
 
+def touched_component(mask: Mask, near: Mask) -> Mask:
+    """The 8-connected component of which most pixels lie in `near` (H, W); empty where none does."""
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    shared = np.bincount(labels[near], minlength=count)
+    shared[0] = 0
+    return np.asarray((labels == int(shared.argmax())) & shared.any(), bool)
+
+
 def bounding_box(mask: Mask) -> tuple[int, int, int, int] | None:
     """[x0, y0, x1, y1], exclusive end; None for an empty mask."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))

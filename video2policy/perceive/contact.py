@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from video2policy.mask import bounding_box, largest_component
+from video2policy.mask import bounding_box, largest_component, touched_component
 
 Array = NDArray[np.float64]
 Masks = NDArray[np.bool_]
@@ -104,6 +104,13 @@ class Contact:
         result = np.zeros(len(self.apparent), bool)
         for run in self.table_runs:
             result[run.start : run.stop] = True
+        return result
+
+    def raised(self) -> NDArray[np.bool_]:
+        """Per frame: standing still, but not on the table."""
+        result = np.zeros(len(self.apparent), bool)
+        for run in self.runs:
+            result[run.start : run.stop] = not run.on_table
         return result
 
     def near_table(self) -> NDArray[np.bool_]:
@@ -251,20 +258,22 @@ def drop_of(bottom: ArrayLike, apparent: float, K: ArrayLike, rotation: ArrayLik
 
 def beside(point: tuple[float, float], mask: NDArray[np.bool_]) -> bool:
     """Whether the mask comes within `BESIDE` pixels of a point (x, y)."""
-    x, y = (max(int(v) - BESIDE, 0) for v in point)
-    return bool(mask[y : y + 2 * BESIDE + 1, x : x + 2 * BESIDE + 1].any())
+    return bool(mask[_around(point)].any())
 
 
 def over(point: tuple[float, float], mask: NDArray[np.bool_]) -> bool:
     """Whether a point (x, y) is beside the mask and clearly above its foot: what is seen to end there is in,
     on or behind it."""
-    if not beside(point, mask):
-        return False
-    _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    near = np.zeros_like(mask)
+    near[_around(point)] = True
+    rows = np.nonzero(touched_component(mask, near))[0]
+    return bool(len(rows) and rows.max() - point[1] > SUNK * np.ptp(rows))
+
+
+def _around(point: tuple[float, float]) -> tuple[slice, slice]:
+    """Rows and columns within `BESIDE` pixels of a point (x, y)."""
     x, y = (max(int(v) - BESIDE, 0) for v in point)
-    near = labels[y : y + 2 * BESIDE + 1, x : x + 2 * BESIDE + 1]
-    rows = np.nonzero(labels == np.bincount(near[near > 0]).argmax())[0]
-    return bool(rows.max() - point[1] > SUNK * np.ptp(rows))
+    return slice(y, y + 2 * BESIDE + 1), slice(x, x + 2 * BESIDE + 1)
 
 
 def apart(masks: Mapping[str, Masks]) -> dict[str, Masks]:

@@ -118,7 +118,7 @@ def grabcut(image: Image, prompt: Prompt, avoid: Mask | None = None, core: float
         raise Rejected(f"{prompt.name}: its box holds no pixel of the frame; correct the box in the sheet")
     margin = round(0.5 * max(x1 - x0, y1 - y0)) + 8
     left, top = max(x0 - margin, 0), max(y0 - margin, 0)
-    crop = np.ascontiguousarray(image[top : y1 + margin, left : x1 + margin])
+    crop = image[top : y1 + margin, left : x1 + margin]
     trimap = np.full(crop.shape[:2], int(cv2.GC_BGD), np.uint8)
     trimap[y0 - top : y1 - top, x0 - left : x1 - left] = cv2.GC_PR_FGD
     if avoid is not None:
@@ -134,12 +134,7 @@ def grabcut(image: Image, prompt: Prompt, avoid: Mask | None = None, core: float
     if not (trimap == cv2.GC_BGD).any():  # a box as large as the picture leaves no background to learn from
         trimap[[0, -1]] = cv2.GC_BGD
         trimap[:, [0, -1]] = cv2.GC_BGD
-    cv2.setRNGSeed(0)
-    if (trimap != cv2.GC_BGD).any() and ((trimap == cv2.GC_PR_FGD) | (trimap == cv2.GC_FGD)).any():
-        state = np.zeros((1, 65)), np.zeros((1, 65))
-        cv2.grabCut(crop[..., ::-1].copy(), trimap, (0, 0, 1, 1), *state, 6, cv2.GC_INIT_WITH_MASK)
-    found = ((trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)).astype(np.uint8)
-    found = cv2.morphologyEx(found, cv2.MORPH_OPEN, disc(1))
+    found = cv2.morphologyEx(_labelled(crop, trimap, 6).astype(np.uint8), cv2.MORPH_OPEN, disc(1))
     told = int(found.sum()) >= 0.12 * (x1 - x0) * (y1 - y0)
     if not told:
         found = np.zeros_like(found)
@@ -158,10 +153,17 @@ def cut_out(image: Image, gone: Mask, same: Mask) -> Mask:
     trimap[rows, columns] = cv2.GC_PR_BGD
     trimap[gone] = cv2.GC_FGD
     trimap[same] = cv2.GC_BGD
-    crop = np.ascontiguousarray(trimap[box])
-    cv2.setRNGSeed(0)
-    state = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(image[box][..., ::-1].copy(), crop, (0, 0, 1, 1), *state, 4, cv2.GC_INIT_WITH_MASK)
     found = np.zeros_like(gone)
-    found[box] = fill_holes(main_components((crop == cv2.GC_FGD) | (crop == cv2.GC_PR_FGD)))
+    found[box] = fill_holes(main_components(_labelled(image[box], trimap[box], 4)))
     return found
+
+
+def _labelled(image: Image, trimap: NDArray[np.uint8], rounds: int) -> Mask:
+    """GrabCut's foreground (H, W); what the ``trimap`` calls foreground where it knows no background or no
+    foreground."""
+    labels = trimap.copy()
+    cv2.setRNGSeed(0)
+    if (labels != cv2.GC_BGD).any() and ((labels == cv2.GC_PR_FGD) | (labels == cv2.GC_FGD)).any():
+        state = np.zeros((1, 65)), np.zeros((1, 65))
+        cv2.grabCut(image[..., ::-1].copy(), labels, (0, 0, 1, 1), *state, rounds, cv2.GC_INIT_WITH_MASK)
+    return np.asarray((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD), bool)

@@ -21,7 +21,7 @@ from video2policy import mesh as meshes
 from video2policy import pose
 from video2policy.camera import Camera
 from video2policy.clip import spread
-from video2policy.mask import contact_sheet, iou, largest_component
+from video2policy.mask import contact_sheet, iou, largest_component, touched_component
 from video2policy.perceive.contact import FLOW, MIN_AREA, Contact, Images, bottom_of, to_grey
 from video2policy.perceive.foreground import in_front
 from video2policy.perceive.morphology import enlarge
@@ -159,14 +159,11 @@ class Tracker:
         scale = float(reconstruction["extent"]) * depth_scale
         mesh.apply_scale(scale)
         runs = [(run.start, run.stop) for run in contact.table_runs]
-        raised = np.zeros(len(masks), bool)
-        for run in contact.runs:
-            raised[run.start : run.stop] = not run.on_table
         solid = solid_from_json(reconstruction)
         # The mesh has sharp edges; seen against the picture's they would push the object away.
         hull = scale * bevelled(solid, float(reconstruction["bevel"])) if solid else np.zeros((0, 3))
         thin = float(reconstruction["thin"])
-        return cls(mesh, camera, masks, others, runs, thin, hull, raised, named)
+        return cls(mesh, camera, masks, others, runs, thin, hull, contact.raised(), named)
 
     def __post_init__(self) -> None:
         if not len(self.hull):
@@ -506,12 +503,9 @@ class Tracker:
         if self.named is None or self.raised is None or not self.raised[t]:
             return None
         near = cv2.dilate(self.masks[t].astype(np.uint8), np.ones((2 * SEAM + 1,) * 2, np.uint8)) > 0
-        count, labels = cv2.connectedComponents(self.named[t].astype(np.uint8), connectivity=8)
-        shared = np.bincount(labels[near], minlength=count)
-        shared[0] = 0
-        if shared.max(initial=0) < SEAM**2:
+        holder = touched_component(self.named[t], near)
+        if (holder & near).sum() < SEAM**2:
             return None
-        holder = labels == int(shared.argmax())
         foot = self.camera.on_plane(bottom_of(holder))[0]
         if not np.isfinite(foot).all():
             return None
