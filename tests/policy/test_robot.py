@@ -6,26 +6,41 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bench.deploy import tiny_policy
+from tests.perceive.tiny import tiny_sam2
 from tests.scenes import primitive_scene
+from video2policy.perceive.backend import Backend
+from video2policy.perceive.sam2 import Segmenter
 from video2policy.policy import bc, robot
+from video2policy.policy.clicks import Clicked
 from video2policy.policy.deploy import Server, describe
 from video2policy.policy.safety import Limits
 from video2policy.policy.session import Session, Timing
+from video2policy.scene import Scene
+from video2policy.sim.mujoco import MujocoSim
 
 QUICK = Limits(period=0.001)
 PATIENT = Timing(stale=60, watchdog=60, fastest=0)
 SMALL = replace(bc.PRESETS["small_mask"], cameras=("front",), image_size=32, channels=(8, 8), hidden=(64,))
 
 
-@pytest.fixture(params=["rgb", "mask_state"])
-def uri(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A server with random weights, in a thread."""
-    policy = tiny_policy(replace(SMALL, inputs=request.param))
-    server = Server(lambda: Session(policy, "lift", QUICK, PATIENT), describe(policy, "lift", QUICK))
+@pytest.fixture(params=["rgb", "mask_state", "clicks"])
+def uri(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A server with random weights, in a thread; with clicks, SAM 2.1 of a few thousand weights is in it."""
+    clicks = ("a",) if request.param == "clicks" else ()
+    policy = tiny_policy(replace(SMALL, inputs="mask_state" if clicks else request.param))
+    segmenter = (
+        Segmenter(Backend("sam2", str(tiny_sam2(tmp_path / "weights")), device="cpu")) if clicks else None
+    )
+
+    def session() -> Session:
+        return Session(policy, "lift", QUICK, PATIENT, Clicked(segmenter, clicks) if segmenter else None)
+
+    server = Server(session, describe(policy, "lift", QUICK, clicks))
     loop, port, started = asyncio.new_event_loop(), [], threading.Event()
 
     def ready(number: int) -> None:
@@ -56,3 +71,16 @@ def test_no_server_is_told_in_one_sentence(tmp_path):
     scene = primitive_scene(tmp_path, "lift")
     with pytest.raises(SystemExit, match=r"ws://127.0.0.1:1: .*refused"):
         robot.main(["ws://127.0.0.1:1", str(scene), "--robot", "floating"])
+
+
+def test_it_clicks_inside_the_objects_that_a_camera_shows(tmp_path):
+    path = primitive_scene(tmp_path, "put_next", objects={"cube": "box", "mug": "mug"})
+    sim = MujocoSim(Scene.load(path), path.parent, 1, "floating")
+    sim.reset(robot.ONE, sim.sample_object_poses(robot.ONE))
+    clicks = robot.clicks_on(sim, ["front"], ["a", "b"])["front"]
+    side = robot.CLICKED_SIDE
+    labels = sim.render(0, "front", side, side, "segmentation")
+    for role, (x, y) in clicks.items():
+        assert sim.object_names[labels[int(y), int(x)] - 1] == sim.scene.task.roles[role]
+    assert set(clicks) == {"a", "b"}
+    sim.close()

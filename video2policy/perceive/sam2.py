@@ -92,27 +92,35 @@ class Segmenter:
             video_storage_device="cpu",
             dtype=self.dtype,
         )
+        self.add(session, frame, points, labels)
+        return session
+
+    def add(self, session: Any, frame: int, points: Any, labels: Sequence[int]) -> None:
+        """One more object for a session that has seen no frame yet, prompted as in `session`."""
         side = float(self.model.image_size)
-        scaled = np.asarray(points, dtype=np.float32) * [side / size[1], side / size[0]]
+        size = np.array([session.video_width, session.video_height])
+        scaled = np.asarray(points, dtype=np.float32) * (side / size)
         inputs = {
             "point_coords": self.torch.tensor(scaled, dtype=self.dtype)[None, None],
             "point_labels": self.torch.tensor(list(labels), dtype=self.torch.int32)[None, None],
         }
-        session.add_point_inputs(session.obj_id_to_idx(1), frame, inputs)
-        session.obj_with_new_inputs = [1]
-        return session
+        number = session.get_obj_num() + 1
+        session.add_point_inputs(session.obj_id_to_idx(number), frame, inputs)
+        session.obj_with_new_inputs.append(number)
 
-    def step(self, session: Any, image: Image, frame: int, backwards: bool) -> tuple[Mask, float]:
-        """The mask (H, W) on the next frame, and how sure it is that the object is there (0 to 1)."""
+    def step(
+        self, session: Any, image: Image, frame: int, backwards: bool
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """Masks (objects, H, W) on the next frame, and how sure it is that each is there (0 to 1)."""
         with self.torch.inference_mode():
             out = self.model(session, frame=self.pixels(image), frame_idx=frame, reverse=backwards)
             logits = self.torch.nn.functional.interpolate(
                 out.pred_masks.float(), size=image.shape[:2], mode="bilinear", align_corners=False
-            )[0, 0]
-        mask = np.asarray((logits > 0).cpu().numpy(), bool)
-        score = float(self.torch.sigmoid(out.object_score_logits.float()).flatten()[0]) if mask.any() else 0.0
+            )[:, 0]
+        masks = np.asarray((logits > 0).cpu().numpy(), bool)
+        scores = self.torch.sigmoid(out.object_score_logits.float()).flatten().cpu().numpy()
         forget(session, frame, self.remembered)
-        return mask, score
+        return masks, np.where(masks.any(axis=(1, 2)), scores, np.float32(0.0))
 
     @property
     def remembered(self) -> int:
@@ -126,7 +134,7 @@ class Segmenter:
         corners, points = [(x0, y0), (x1, y1)], list(prompt.points)
         labels = [*CORNERS, *([1] * len(points))]
         session = self.session((image.shape[0], image.shape[1]), 0, [*corners, *points], labels)
-        return self.step(session, image, 0, False)[0]
+        return np.asarray(self.step(session, image, 0, False)[0][0], bool)
 
     def propagate(
         self, images: Sequence[Image], order: Iterable[int], points: Any, backwards: bool
@@ -141,7 +149,8 @@ class Segmenter:
             if session is None:
                 size = (image.shape[0], image.shape[1])
                 session = self.session(size, frame, points, [1] * len(points))
-            yield (frame, *self.step(session, image, frame, backwards))
+            masks, scores = self.step(session, image, frame, backwards)
+            yield frame, masks[0], float(scores[0])
 
 
 def forget(session: Any, frame: int, remembered: int) -> None:

@@ -16,7 +16,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,11 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from video2policy.perceive.backend import Backend
+from video2policy.perceive.sam2 import Segmenter
+from video2policy.perceive.verdict import Unavailable
 from video2policy.policy import bc, wire
+from video2policy.policy.clicks import Clicked, roles_of
 from video2policy.policy.encoders import BackboneError
 from video2policy.policy.safety import Limits
 from video2policy.policy.session import Session
@@ -95,8 +99,10 @@ class Server:
             await server.serve_forever()
 
 
-def describe(policy: bc.ImagePolicy, behaviour: str, limits: Limits) -> dict[str, Any]:
-    """What the client is told first."""
+def describe(
+    policy: bc.ImagePolicy, behaviour: str, limits: Limits, clicks: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What the client is told first; `clicks` are the roles of the objects to click on."""
     return {
         "policy": "video2policy image policy",
         "behaviour": behaviour,
@@ -104,6 +110,7 @@ def describe(policy: bc.ImagePolicy, behaviour: str, limits: Limits) -> dict[str
         "cameras": list(policy.config.cameras),
         "image_size": policy.config.image_size,
         "inputs": policy.config.inputs,
+        "clicks": list(clicks),
         "state": list(bc.PROPRIOCEPTION),
         "period": limits.period,
         "low": list(limits.low),
@@ -124,6 +131,13 @@ def main() -> None:
     parser.add_argument("--speed", type=float, default=Limits.speed, help="metres a second, per axis")
     parser.add_argument("--jerk", type=float, default=Limits.jerk, help="metres a second^3, per axis")
     parser.add_argument("--grip", type=float, default=Limits.grip, help="newtons")
+    parser.add_argument(
+        "--clicks",
+        metavar="WEIGHTS",
+        help="folder or hub name of SAM 2.1's weights (facebook/sam2.1-hiera-tiny): for a policy that sees "
+        "masks, which are made here of the client's pictures and its clicks on the objects",
+    )
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"], help="for SAM 2.1")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     token = os.environ.get(TOKEN_ENV)
@@ -142,9 +156,17 @@ def main() -> None:
             sys.exit(f"the policy knows {', '.join(policy.behaviours)}: say which with --behaviour")
         behaviour = arguments.behaviour or policy.behaviours[0]
         bc.Agent(policy, behaviour)
-    except (bc.BCError, BackboneError, OSError, ValueError) as error:
+        if arguments.clicks and not policy.config.masks:
+            sys.exit("the policy sees pictures, not masks: leave --clicks out")
+        roles = roles_of(behaviour) if arguments.clicks else ()
+        segmenter = Segmenter(Backend("sam2", arguments.clicks, device=arguments.device)) if roles else None
+    except (bc.BCError, BackboneError, Unavailable, OSError, ValueError) as error:
         sys.exit(str(error))
-    server = Server(lambda: Session(policy, behaviour, limits), describe(policy, behaviour, limits), token)
+
+    def make_session() -> Session:
+        return Session(policy, behaviour, limits, clicked=Clicked(segmenter, roles) if segmenter else None)
+
+    server = Server(make_session, describe(policy, behaviour, limits, roles), token)
 
     def ready(port: int) -> None:
         log.info("serving %s on ws://%s:%d", behaviour, arguments.host, port)

@@ -24,6 +24,7 @@ from websockets.sync.client import connect
 
 from video2policy import mjcf
 from video2policy.evaluate.judges import judge
+from video2policy.perceive.sam2 import points_inside
 from video2policy.policy import bc, wire
 from video2policy.policy.deploy import TOKEN_ENV
 from video2policy.policy.worker import Eyes
@@ -38,10 +39,29 @@ Ask = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """An observation -> the server's reply."""
 
 
-def drive(sim: MujocoSim, eyes: Eyes, ask: Ask, period: float, first: int) -> tuple[Any, list[str]]:
+CLICKED_SIDE = 256
+"""Pixels a side of the pictures that are clicked on."""
+
+
+def clicks_on(sim: MujocoSim, cameras: Sequence[str], roles: Sequence[str]) -> dict[str, Any]:
+    """Where a person would click: camera -> role -> (x, y), well inside each object that the camera shows."""
+    clicks: dict[str, Any] = {}
+    for camera in cameras:
+        labels = sim.render(0, camera, CLICKED_SIDE, CLICKED_SIDE, "segmentation")
+        for role in roles:
+            mask = labels == 1 + list(sim.object_names).index(sim.scene.task.roles[role])
+            if mask.any():
+                clicks.setdefault(camera, {})[role] = list(points_inside(mask, 1)[0])
+    return clicks
+
+
+def drive(
+    sim: MujocoSim, eyes: Eyes, ask: Ask, period: float, first: int, roles: Sequence[str] = ()
+) -> tuple[Any, list[str]]:
     """One episode in real time; its trajectory as judges read it, and why the server stopped, if it did.
 
-    `first` is the number of the first observation. After a stop the next observation is a reset.
+    `first` is the number of the first observation. After a stop the next observation is a reset, with clicks
+    on the objects of these `roles`.
     """
     sim.reset(ONE, sim.sample_object_poses(ONE))
     rows, stops, reset = [sim.states()], [], True
@@ -49,7 +69,9 @@ def drive(sim: MujocoSim, eyes: Eyes, ask: Ask, period: float, first: int) -> tu
         due = time.monotonic() + period
         state = bc.proprioception(rows[-1])[0].numpy()
         images = {camera: views[0] for camera, views in eyes.look().items()}
-        about = {"sequence": first + step, "time": time.monotonic(), "reset": reset}
+        about: dict[str, Any] = {"sequence": first + step, "time": time.monotonic(), "reset": reset}
+        if reset and roles:
+            about["clicks"] = clicks_on(sim, list(images), roles)
         reply = ask({"images": images, "state": state, **about})
         reset = bool(reply["stopped"])
         if reset:
@@ -84,11 +106,13 @@ def rehearse(
             return receive()
 
         server = receive()
-        config = bc.Config(cameras=tuple(server["cameras"]), inputs=server["inputs"])
+        roles = server["clicks"]
+        config = bc.Config(cameras=tuple(server["cameras"]), inputs="rgb" if roles else server["inputs"])
+        side = CLICKED_SIDE if roles else int(server["image_size"])
         for episode in range(episodes):
             lenses = {camera: Lens(flaws, (seed, episode, k)) for k, camera in enumerate(config.cameras)}
-            eyes = Eyes(sim, config, int(server["image_size"]), lenses)
-            trajectory, stops = drive(sim, eyes, ask, float(server["period"]), episode * horizon)
+            eyes = Eyes(sim, config, side, lenses)
+            trajectory, stops = drive(sim, eyes, ask, float(server["period"]), episode * horizon, roles)
             verdict = judge(scene.task.family, scene.task.roles, trajectory)
             yield bool(verdict.success[0]), stops
     sim.close()

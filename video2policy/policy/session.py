@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from video2policy.policy import bc, wire
+from video2policy.policy.clicks import SURE, Clicked, ClickError
 from video2policy.policy.safety import Command, Guard, Limits
 from video2policy.task import ROBOT_STATES
 
@@ -43,39 +44,53 @@ class Timing:
     Attributes:
         stale: seconds that one may be older, in comparison with the session's first. watchdog: seconds
         without one after which the arm needs a reset. fastest: share of the control period between two.
+        lost: seconds for which a clicked object may be seen by no camera.
     """
 
     stale: float = 0.2
     watchdog: float = 0.5
     fastest: float = 0.5
+    lost: float = 1.0
 
 
 class Session:
-    """Between one client's messages and the policy; `handle` answers each."""
+    """Between one client's messages and the policy; `handle` answers each.
+
+    With `clicked` the images are the cameras' pictures, and masks are made of them here.
+    """
 
     def __init__(
-        self, policy: bc.ImagePolicy, behaviour: str, limits: Limits, timing: Timing = Timing()
+        self,
+        policy: bc.ImagePolicy,
+        behaviour: str,
+        limits: Limits,
+        timing: Timing = Timing(),
+        clicked: Clicked | None = None,
     ) -> None:
         self.agent = bc.Agent(policy, behaviour)
         self.cameras = policy.config.cameras
         self.guard, self.timing = Guard(limits), timing
         self.stopped: str | None = "not started: send reset with the first observation"
         self._sequence = -1
-        self._offset = self._last = 0.0
+        self._offset = self._last = self._seen = 0.0
+        self.clicked = clicked
 
     def handle(self, data: bytes | str, now: float) -> dict[str, Any]:
         """The reply to one message that arrived at `now` (seconds, monotonic); never raises."""
         started = time.perf_counter()
         inference = 0.0
         try:
-            state, images = self._check(data, now)
+            message = self._check(data, now)
+            state, images = message["state"], message["images"]
             before = time.perf_counter()
+            if self.clicked is not None:
+                images = self._masks(self.clicked, message, now)
             action = self.agent.act(images, torch.from_numpy(state)[None])[0].numpy()
             inference = time.perf_counter() - before
             if not np.isfinite(action).all():
                 raise Stop("the policy's action is not finite")
             command = self.guard.limit(action, state[TOOL].astype(float))
-        except (Stop, wire.WireError) as error:
+        except (Stop, ClickError, wire.WireError) as error:
             self.stopped = self.stopped or str(error)
             command = self.guard.hold()
             return self._reply(command, str(error), started, inference)
@@ -98,8 +113,23 @@ class Session:
             },
         }
 
-    def _check(self, data: bytes | str, now: float) -> tuple[Any, dict[str, Any]]:
-        """The robot's state (14,) and images (1, h, w, 3) of a message that may move the arm."""
+    def _masks(self, clicked: Clicked, message: Mapping[str, Any], now: float) -> dict[str, bc.Images]:
+        """The masks of the clicked objects in the message's pictures."""
+        started = message.get("reset") is True
+        if started:
+            clicked.start(message["images"], message.get("clicks"))
+        pictures, sure = clicked.look(message["images"])
+        worst = min(sure, key=lambda role: sure[role])
+        if sure[worst] >= SURE:
+            self._seen = now
+        elif started:
+            raise Stop(f"nothing is found at the click on {worst}")
+        elif now - self._seen > self.timing.lost:
+            raise Stop(f"no camera has seen the object {worst} for {now - self._seen:.1f} s")
+        return pictures
+
+    def _check(self, data: bytes | str, now: float) -> dict[str, Any]:
+        """A message that may move the arm, with its state (14,) and images (1, h, w, 3) as they are used."""
         if isinstance(data, str):
             raise Stop("a text message; observations are binary MessagePack")
         message = wire.unpack(data)
@@ -131,7 +161,7 @@ class Session:
         elif now - sent - self._offset > self.timing.stale:
             raise Stop(f"the observation is {now - sent - self._offset:.2f} s old")
         self._sequence, self._last = sequence, now
-        return state.astype(np.float32), images
+        return message | {"state": state.astype(np.float32), "images": images}
 
     def _images(self, given: Any) -> dict[str, Any]:
         if not isinstance(given, Mapping) or set(given) != set(self.cameras):
