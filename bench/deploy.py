@@ -48,6 +48,11 @@ def observation(sequence: int, sent: float, side: int = 32, **more: Any) -> dict
 def crossed(replies: Sequence[Mapping[str, Any]], limits: Limits) -> list[str]:
     """Which limits consecutive replies cross; a reset, which starts anew, must not lie between them."""
     found = []
+    if any(reply["target"] is None and not reply["stopped"] for reply in replies):
+        found.append("moved to nowhere")
+    replies = [reply for reply in replies if reply["target"] is not None]
+    if not replies:
+        return found
     targets = np.array([reply["target"] for reply in replies])
     if not np.isfinite(targets).all() or (targets < limits.low).any() or (targets > limits.high).any():
         found.append("box")

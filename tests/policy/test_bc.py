@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from video2policy import task
 from video2policy.policy.bc import (
@@ -206,3 +210,27 @@ def test_the_papers_presets_are_the_papers():
     assert (paper.backbone, paper.image_size, paper.hidden) == ("resnet18", 256, (512, 512, 512))
     assert (paper.epochs, paper.batch_size, paper.head_lr, paper.backbone_lr) == (30, 1024, 3e-4, 3e-5)
     assert (masks.inputs, masks.state_width, masks.rotation_scale) == ("mask_state", 256, 0.2)
+
+
+@pytest.mark.parametrize("spoil", ["junk", "empty", "folder", "weights", "config", "not finite"])
+def test_a_spoilt_policy_is_told_by_its_path(tmp_path: Path, spoil: str) -> None:
+    path = tmp_path / "policy.safetensors"
+    policy = ImagePolicy(CONFIG, ["lift"], 14)
+    if spoil == "not finite":
+        policy.head[-1].bias.data.fill_(float("nan"))
+    policy.save(path)
+    if spoil == "junk":
+        path.write_bytes(b"\xff" * 100)
+    elif spoil == "empty":
+        path.write_bytes(b"")
+    elif spoil == "folder":
+        path.unlink()
+        path.mkdir()
+    elif spoil in ("weights", "config"):
+        with safe_open(path, "pt") as file:
+            about = json.loads(file.metadata()["about"])
+        tensors = {} if spoil == "weights" else {k: v.contiguous() for k, v in policy.state_dict().items()}
+        about["config"] |= {"colour": 3} if spoil == "config" else {}
+        save_file(tensors, path, {"about": json.dumps(about)})
+    with pytest.raises(BCError, match=str(path)):
+        ImagePolicy.load(path)

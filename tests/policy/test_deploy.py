@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from bench.deploy import Client, crossed, hostile, observation, tiny_policy
@@ -91,7 +92,43 @@ def test_nothing_moves_before_a_reset_and_a_reset_is_not_replayed(session):
     assert "send reset" in talk(session, 10.0, sequence=0)["reason"]
     assert not talk(session, 10.05, sequence=5, reset=True)["stopped"]
     assert "more than 100 ahead" in talk(session, 10.07, sequence=2**62, reset=True)["reason"]
-    assert "not replayed" in talk(session, 10.1, sequence=5, reset=True)["reason"]
+    assert "replayed" in talk(session, 10.1, sequence=5, reset=True)["reason"]
+
+
+def test_before_the_first_reset_the_answer_is_to_stay_wherever_the_arm_is(session):
+    for reply in (session.handle(b"junk", 9.0), talk(session, 10.0, sequence=0)):
+        assert reply["stopped"] and reply["target"] is None and reply["gripper_width"] is None
+        assert not reply["actions"].any()
+    far = observation(1, 10.05, reset=True)
+    far["state"][:3] = 1.0, 1.0, 2.0
+    reply = session.handle(wire.pack(far), 10.05)
+    assert reply["target"] is None and "outside the workspace box" in reply["reason"]
+
+
+def test_resets_are_no_way_past_the_limits(session):
+    """Neither many of them nor one, as by a flipped bit, within a motion."""
+    replies = [talk(session, 10.0 + 0.001 * k, sequence=k, reset=True) for k in range(200)]
+    assert sum(not reply["stopped"] for reply in replies) == 8
+    assert "too fast" in replies[1]["reason"]
+    talk(session, 11.0, sequence=200, stop=True)
+    moving = [talk(session, 12.0 + DT * k, sequence=210 + k, reset=k in (0, 5, 6)) for k in range(10)]
+    assert not any(reply["stopped"] for reply in moving) and not crossed(moving, LIMITS)
+
+
+def test_a_client_can_stop_the_arm(session):
+    moving = talk(session, 10.0, sequence=0, reset=True)
+    stop = session.handle(wire.pack({"stop": True}), 10.05)
+    assert stop["stopped"] and "client said stop" in stop["reason"]
+    np.testing.assert_array_equal(stop["target"], moving["target"])
+
+
+@pytest.mark.parametrize("sent", [1010.05, 10.0, 9.0, 1e300], ids=["ahead", "again", "back", "endless"])
+def test_a_clock_that_jumps_stops_the_arm(session, sent):
+    talk(session, 10.0, sequence=0, reset=True)
+    reply = session.handle(wire.pack(observation(1, sent)), 10.05)
+    assert reply["stopped"] and (
+        "clock" in reply["reason"] or "time a float" in reply["reason"] or "old" in reply["reason"]
+    )
 
 
 def test_garbage_is_no_message(session):
@@ -113,6 +150,14 @@ def test_garbage_is_no_message(session):
 def test_an_array_that_does_not_fit_is_refused(array):
     with pytest.raises(wire.WireError):
         wire.unpack(msgpack.packb({"state": {b"__ndarray__": True, **array}}))
+
+
+@pytest.mark.parametrize(
+    "bomb", [[[]] * 2000, [[[]] * 60] * 60, [[{}] * 60] * 60], ids=["long", "lists", "maps"]
+)
+def test_a_message_of_endless_parts_is_refused(bomb):
+    with pytest.raises(wire.WireError):
+        wire.unpack(msgpack.packb({"state": bomb}))
 
 
 def test_arrays_cross_the_wire():
@@ -145,6 +190,8 @@ def test_limits_that_make_no_sense_are_refused():
     with pytest.raises(ValueError, match="speed"):
         Limits(speed=-1.0)
     with pytest.raises(ValueError, match="low and high"):
+        Limits(high=(np.inf, 1.0, 1.0))
+    with pytest.raises(ValueError, match="low and high"):
         Limits(low=(1.0, 0.0, 0.0))
 
 
@@ -162,6 +209,27 @@ def served(policy, use, token: str | None = None):
             await asyncio.wait([task])
 
     return asyncio.run(run())
+
+
+def test_a_web_page_is_no_client(policy):
+    async def use(uri):
+        with pytest.raises(InvalidStatus, match="403"):
+            async with connect(uri, origin="https://example.org"):
+                pass
+
+    served(policy, use)
+
+
+def test_a_client_that_reads_nothing_loses_the_arm(policy, monkeypatch):
+    monkeypatch.setattr(deploy, "UNREAD", 0.05)
+    monkeypatch.setattr(ServerConnection, "send", lambda *_: asyncio.sleep(60))
+
+    async def use(uri):
+        async with connect(uri) as deaf:
+            with pytest.raises(ConnectionClosed):
+                await deaf.recv()
+
+    served(policy, use)
 
 
 def test_one_client_at_a_time_and_the_next_after_it(policy):
@@ -203,7 +271,8 @@ def test_a_silent_client_loses_the_arm(policy, monkeypatch):
 
 def test_a_token_is_asked_for(policy):
     async def use(uri):
-        for headers in ({}, {"Authorization": "Api-Key wrong"}):
+        twice = [("Authorization", "Api-Key secret")] * 2
+        for headers in ({}, {"Authorization": "Api-Key wrong"}, {"Authorization": "secret"}, twice):
             with pytest.raises(InvalidStatus):
                 async with connect(uri, additional_headers=headers):
                     pass
@@ -219,6 +288,7 @@ def test_a_token_is_asked_for(policy):
         (["--host", "0.0.0.0"], "put a token into VIDEO2POLICY_TOKEN"),
         (["--behaviour", "cover"], "has not seen 'cover'"),
         (["--speed", "-1"], "speed"),
+        (["--port", "99999"], "2"),
     ],
 )
 def test_the_command_refuses_in_one_sentence(policy, tmp_path, monkeypatch, arguments, message):

@@ -67,6 +67,13 @@ def test_it_drives_episodes_and_says_how_they_ended(tmp_path, capsys, uri):
     assert printed == ["episode 1: failed", "episode 2: failed", "0 of 2 episodes succeed"]
 
 
+def test_a_scene_that_is_none_is_told_in_one_sentence(tmp_path):
+    (tmp_path / "scene.json").write_text("")
+    for name in ("scene.json", "missing.json"):
+        with pytest.raises(SystemExit, match=f"{name} is no scene.json"):
+            robot.main(["ws://127.0.0.1:1", str(tmp_path / name)])
+
+
 def test_no_server_is_told_in_one_sentence(tmp_path):
     scene = primitive_scene(tmp_path, "lift")
     with pytest.raises(SystemExit, match=r"ws://127.0.0.1:1: .*refused"):

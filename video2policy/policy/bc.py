@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -34,6 +34,7 @@ ACTION_DIM = 7
 ROTATION = slice(3, 6)
 INPUTS = ("rgb", "mask", "mask_state")
 MAPS_BATCH = 64
+FORMAT = "video2policy.bc.2"
 
 Images = npt.NDArray[np.uint8]
 Demonstration = tuple[str, Mapping[str, Images], npt.ArrayLike, npt.ArrayLike]
@@ -286,23 +287,32 @@ class ImagePolicy(nn.Module):
         return (state - self.state_mean) / self.state_std
 
     def save(self, path: Path) -> None:
-        about = {"config": asdict(self.config), "behaviours": self.behaviours, "format": "video2policy.bc.2"}
+        about = {"config": asdict(self.config), "behaviours": self.behaviours, "format": FORMAT}
         tensors = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
         save_file(tensors, path, {"about": json.dumps(about)})
 
     @classmethod
     def load(cls, path: Path) -> ImagePolicy:
-        """Raises BCError when the file is no cloned policy."""
-        with safe_open(path, "pt") as file:
-            about = json.loads((file.metadata() or {}).get("about", "{}"))
-            if about.get("format") != "video2policy.bc.2":
-                raise BCError(f"{path} holds no cloned image policy")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        config: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in about["config"].items()
-        }
-        policy = cls(Config(**config), about["behaviours"], len(tensors["state_mean"]))
-        policy.load_state_dict(tensors)
+        """Raises BCError when the file is no cloned policy, or a spoilt one."""
+        if not path.is_file():
+            raise BCError(f"{path} is no file")
+        try:
+            with safe_open(path, "pt") as file:
+                about = json.loads((file.metadata() or {}).get("about", "{}"))
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if about.get("format") != FORMAT:
+                raise BCError(f"{path} holds no cloned image policy of this version")
+            config: dict[str, Any] = {
+                k: tuple(v) if isinstance(v, list) else v for k, v in about["config"].items()
+            }
+            policy = cls(Config(**config), about["behaviours"], len(tensors["state_mean"]))
+            policy.load_state_dict(tensors)
+        except BCError:
+            raise
+        except (SafetensorError, AttributeError, KeyError, TypeError, RuntimeError, ValueError) as error:
+            raise BCError(f"{path} holds no cloned image policy, or a spoilt one: {error}") from error
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
+            raise BCError(f"{path} holds weights that are not finite")
         return policy.eval()
 
 

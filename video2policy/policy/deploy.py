@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import hmac
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.http11 import Request, Response
 
 from video2policy.perceive.backend import Backend
@@ -41,6 +43,8 @@ TOKEN_ENV = "VIDEO2POLICY_TOKEN"
 TRY_LATER = 1013
 IDLE = 60.0
 """Seconds after which a silent client loses the arm to another."""
+UNREAD = 5.0
+"""Seconds after which one that does not read the replies does."""
 
 
 class Server:
@@ -59,8 +63,9 @@ class Server:
         """Refuse a client without the token, before any message."""
         if self.token is None:
             return None
-        given = request.headers.get("Authorization", "").removeprefix("Api-Key ")
-        if hmac.compare_digest(given.encode(), self.token.encode()):
+        given = request.headers.get_all("Authorization")
+        wanted = f"Api-Key {self.token}"
+        if len(given) == 1 and hmac.compare_digest(given[0].encode(), wanted.encode()):
             return None
         return connection.respond(HTTPStatus.UNAUTHORIZED, "a token is needed: Authorization: Api-Key ...\n")
 
@@ -72,17 +77,28 @@ class Server:
         self._busy = True
         session = self.make_session()
         try:
-            await connection.send(wire.pack(self.description))
+            # Who connects anew for each command shall not be faster than who stays.
+            await asyncio.sleep(float(self.description["period"]))
+            await self._send(connection, self.description)
             while True:
                 async with asyncio.timeout(IDLE):
                     data = await connection.recv()
-                await connection.send(wire.pack(session.handle(data, time.monotonic())))
+                await self._send(connection, session.handle(data, time.monotonic()))
         except ConnectionClosed:
             log.info("the client went away; the next one must reset")
         except TimeoutError:
             await connection.close(TRY_LATER, "silent for too long")
         finally:
             self._busy = False
+
+    async def _send(self, connection: ServerConnection, message: Mapping[str, Any]) -> None:
+        """Cut off a client that does not read what it asked for."""
+        try:
+            async with asyncio.timeout(UNREAD):
+                await connection.send(wire.pack(message))
+        except TimeoutError:
+            connection.transport.abort()
+            raise ConnectionClosedError(None, None) from None
 
     async def run(self, host: str, port: int, ready: Callable[[int], None] = lambda port: None) -> None:
         """Serve until cancelled; `ready` is told the port."""
@@ -91,6 +107,7 @@ class Server:
             host,
             port,
             process_request=self.admit,
+            origins=[None],  # browsers name one: no web page moves the arm
             compression=None,
             max_size=wire.MAX_BYTES,
             max_queue=4,
@@ -125,7 +142,7 @@ def main() -> None:
     parser.add_argument("policy", type=Path, help="policy.safetensors of the generalist")
     parser.add_argument("--behaviour", help="which of the policy's behaviours, if it has several")
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--port", type=int, default=8000, choices=range(65536), metavar="PORT")
     parser.add_argument("--low", nargs=3, type=float, default=Limits.low, help="corner of the box, metres")
     parser.add_argument("--high", nargs=3, type=float, default=Limits.high)
     parser.add_argument("--speed", type=float, default=Limits.speed, help="metres a second, per axis")
@@ -155,7 +172,7 @@ def main() -> None:
         if not arguments.behaviour and len(policy.behaviours) > 1:
             sys.exit(f"the policy knows {', '.join(policy.behaviours)}: say which with --behaviour")
         behaviour = arguments.behaviour or policy.behaviours[0]
-        bc.Agent(policy, behaviour)
+        Session(policy, behaviour, limits)
         if arguments.clicks and not policy.config.masks:
             sys.exit("the policy sees pictures, not masks: leave --clicks out")
         roles = roles_of(behaviour) if arguments.clicks else ()
@@ -171,12 +188,19 @@ def main() -> None:
     def ready(port: int) -> None:
         log.info("serving %s on ws://%s:%d", behaviour, arguments.host, port)
 
-    try:
-        asyncio.run(server.run(arguments.host, arguments.port, ready))
-    except KeyboardInterrupt:
+    async def serve_until_told() -> None:
+        serving = asyncio.ensure_future(server.run(arguments.host, arguments.port, ready))
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(signal_number, serving.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await serving
         log.info("ended")
+
+    try:
+        asyncio.run(serve_until_told())
     except OSError as error:
-        sys.exit(f"cannot serve on {arguments.host}:{arguments.port}: {error.strerror or error}")
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        sys.exit(f"cannot serve on {arguments.host}:{arguments.port}: {reason}")
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def drive(
     """One episode in real time; its trajectory as judges read it, and why the server stopped, if it did.
 
     `first` is the number of the first observation. After a stop the next observation is a reset, with clicks
-    on the objects of these `roles`.
+    on the objects of these `roles`. The episode ends with a stop, so that the next begins where its arm is.
     """
     sim.reset(ONE, sim.sample_object_poses(ONE))
     rows, stops, reset = [sim.states()], [], True
@@ -79,6 +79,7 @@ def drive(
         sim.step(torch.from_numpy(np.array(reply["actions"])))
         rows.append(sim.states())
         time.sleep(max(0.0, due - time.monotonic()))
+    ask({"stop": True})
     states = {name: np.stack([row[name].numpy() for row in rows]) for name in rows[0]}
     return states | {"valid": np.ones((len(rows), 1), bool)}, stops
 
@@ -130,6 +131,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--randomise", default="real", choices=list(PRESETS))
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args(arguments)
+    try:
+        Scene.load(chosen.scene)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        sys.exit(f"{chosen.scene} is no scene.json that can be read: {error}")
     flaws, successes, number = Randomisation.of(chosen.randomise), 0, 0
     episodes = rehearse(
         chosen.uri, chosen.scene, chosen.episodes, chosen.robot, chosen.horizon, flaws, chosen.seed
@@ -139,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             successes += success
             why = f"; {len(stops)} stops, the first: {stops[0]}" if stops else ""
             print(f"episode {number}: {'success' if success else 'failed'}{why}", flush=True)
-    except (OSError, WebSocketException) as error:
+    except (OSError, WebSocketException, wire.WireError) as error:
         sys.exit(f"{chosen.uri}: {str(error) or type(error).__name__}")
     except mjcf.SceneError as error:
         sys.exit(str(error))

@@ -40,7 +40,8 @@ class Limits:
     def __post_init__(self) -> None:
         positive = ("period", "speed", "acceleration", "jerk", "lead", "grip", "opening")
         wrong = [name for name in positive if not 0 < getattr(self, name) < np.inf]
-        if wrong or not all(a < b for a, b in zip(self.low, self.high, strict=True)):
+        box = zip(self.low, self.high, strict=True)
+        if wrong or not all(-np.inf < a < b < np.inf for a, b in box):
             raise ValueError(f"limits: {', '.join(wrong) or 'low and high'} make no sense")
 
 
@@ -49,14 +50,15 @@ class Command:
     """What the arm is told.
 
     Attributes:
-        target: (3,) where the tool shall be. turn: (3,) radians about x, y, z in this period.
-        width: metres between the fingers. grip: newtons.
+        target: (3,) where the tool shall be; None before the guard was started: nobody knows where it is.
+        turn: (3,) radians about x, y, z in this period. width: metres between the fingers, None likewise.
+        grip: newtons.
         action: (7,) the same in the policy's units: what was left of its action.
     """
 
-    target: Array
+    target: Array | None
     turn: Array
-    width: float
+    width: float | None
     grip: float
     action: npt.NDArray[np.float32]
 
@@ -66,16 +68,24 @@ class Guard:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.start(np.zeros(3), limits.opening)
+        self.started = False
+
+    def outside(self, tool: Array) -> bool:
+        """Whether the tool at `tool` (3,) is farther outside the box than the lead bridges."""
+        beyond = np.maximum(self.limits.low - tool, tool - self.limits.high)
+        return bool((beyond > self.limits.lead).any())
 
     def start(self, tool: Array, width: float) -> None:
-        """Forget the past: the tool rests at `tool` (3,), which may lie outside the box."""
+        """Forget the past: the tool rests at `tool` (3,), not `outside` the box."""
+        self.started = True
         self.target = np.clip(tool, self.limits.low, self.limits.high)
         self.velocity, self.acceleration = np.zeros(3), np.zeros(3)
         self.width = float(np.clip(width, 0.0, self.limits.opening))
 
     def hold(self) -> Command:
         """Stay where the target is: the answer to whatever is wrong. Stopping at once may exceed the jerk."""
+        if not self.started:
+            return Command(None, np.zeros(3), None, self.limits.grip, np.zeros(7, np.float32))
         self.velocity, self.acceleration = np.zeros(3), np.zeros(3)
         return self._command(np.zeros(3), np.zeros(3), 0.0)
 

@@ -21,6 +21,8 @@ from video2policy.task import ROBOT_STATES
 STATE_DIM = sum(ROBOT_STATES[key] for key in bc.PROPRIOCEPTION)
 MAX_GAP = 100
 """By which a sequence number may run ahead of the one before."""
+LATEST = 1e10
+"""Seconds up to which a clock is fine enough to tell ages by; since 1970 it is 2e9."""
 MAX_SIDE = 2048
 """Pixels of an image that is looked at."""
 
@@ -42,7 +44,7 @@ class Timing:
     """When an observation counts.
 
     Attributes:
-        stale: seconds that one may be older, in comparison with the session's first. watchdog: seconds
+        stale: seconds by which its age may differ from that of the last reset. watchdog: seconds
         without one after which the arm needs a reset. fastest: share of the control period between two.
         lost: seconds for which a clicked object may be seen by no camera.
     """
@@ -56,6 +58,8 @@ class Timing:
 class Session:
     """Between one client's messages and the policy; `handle` answers each.
 
+    Raises bc.BCError for a behaviour that the policy has not seen, or one of another robot state.
+
     With `clicked` the images are the cameras' pictures, and masks are made of them here.
     """
 
@@ -67,12 +71,17 @@ class Session:
         timing: Timing = Timing(),
         clicked: Clicked | None = None,
     ) -> None:
+        if len(policy.state_mean) != STATE_DIM:
+            raise bc.BCError(
+                f"the policy reads {len(policy.state_mean)} numbers of the robot, not {STATE_DIM}"
+            )
         self.agent = bc.Agent(policy, behaviour)
         self.cameras = policy.config.cameras
         self.guard, self.timing = Guard(limits), timing
         self.stopped: str | None = "not started: send reset with the first observation"
         self._sequence = -1
-        self._offset = self._last = self._seen = 0.0
+        self._last = self._sent = -np.inf
+        self._offset = self._seen = 0.0
         self.clicked = clicked
 
     def handle(self, data: bytes | str, now: float) -> dict[str, Any]:
@@ -133,6 +142,8 @@ class Session:
         if isinstance(data, str):
             raise Stop("a text message; observations are binary MessagePack")
         message = wire.unpack(data)
+        if message.get("stop") is True:
+            raise Stop("the client said stop")
         state = message.get("state")
         if not isinstance(state, np.ndarray) or state.shape != (STATE_DIM,) or state.dtype.kind != "f":
             raise Stop(f"state must be {STATE_DIM} floats")
@@ -140,28 +151,40 @@ class Session:
             raise Stop("state holds numbers that are not finite or not of a robot")
         images = self._images(message.get("images"))
         sequence, sent = message.get("sequence"), message.get("time")
-        if type(sequence) is not int or not isinstance(sent, float) or not np.isfinite(sent):
+        if type(sequence) is not int or not isinstance(sent, float) or not abs(sent) < LATEST:
             raise Stop("sequence must be a whole number and time a float, in seconds")
         if sequence > self._sequence + MAX_GAP:  # would make everything after it look replayed
             raise Stop(f"sequence {sequence} is more than {MAX_GAP} ahead")
-        if message.get("reset") is True:
-            if sequence <= self._sequence:
-                raise Stop(f"sequence {sequence} came before: a reset is not replayed either")
-            self.agent.reset()
-            self.guard.start(state[TOOL].astype(float), float(state[WIDTH]))
-            self.stopped, self._offset = None, now - sent
-        elif self.stopped is not None:
-            raise Stop(f"stopped ({self.stopped}): send reset to go on")
-        elif sequence <= self._sequence:
+        if sequence <= self._sequence:
             raise Stop(f"sequence {sequence} came before: replayed or out of order")
-        elif now - self._last > self.timing.watchdog:
-            raise Stop(f"nothing came for {now - self._last:.2f} s")
-        elif now - self._last < self.timing.fastest * self.guard.limits.period:
+        if now - self._last < self.timing.fastest * self.guard.limits.period:
             raise Stop(f"too fast: one observation in {self.guard.limits.period} s is wanted")
-        elif now - sent - self._offset > self.timing.stale:
-            raise Stop(f"the observation is {now - sent - self._offset:.2f} s old")
-        self._sequence, self._last = sequence, now
+        reset = message.get("reset") is True
+        moving = self.stopped is None
+        if not reset or moving:
+            self._check_course(now, sent)
+        if self.guard.outside(state[TOOL].astype(float)):
+            raise Stop("the tool is outside the workspace box: bring it back first")
+        if reset:
+            self.agent.reset()
+            if not moving:  # an arm in motion goes on from where it was told to be
+                self.guard.start(state[TOOL].astype(float), float(state[WIDTH]))
+                self._offset = now - sent
+            self.stopped = None
+        self._sequence, self._last, self._sent = sequence, now, sent
         return message | {"state": state.astype(np.float32), "images": images}
+
+    def _check_course(self, now: float, sent: float) -> None:
+        """Raises Stop unless an observation sent at `sent` may go on with what came before."""
+        if self.stopped is not None:
+            raise Stop(f"stopped ({self.stopped}): send reset to go on")
+        if now - self._last > self.timing.watchdog:
+            raise Stop(f"nothing came for {now - self._last:.2f} s")
+        age = now - sent - self._offset
+        if age > self.timing.stale:
+            raise Stop(f"the observation is {age:.2f} s old")
+        if age < -self.timing.stale or sent <= self._sent:
+            raise Stop("the client's clock jumped or does not count seconds")
 
     def _images(self, given: Any) -> dict[str, Any]:
         if not isinstance(given, Mapping) or set(given) != set(self.cameras):

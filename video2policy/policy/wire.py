@@ -5,6 +5,7 @@ An array is a map of `__ndarray__`, `data`, `dtype` and `shape`; nothing that is
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from math import prod
 from typing import Any
@@ -13,6 +14,10 @@ import msgpack
 import numpy as np
 
 MAX_BYTES = 16 * 2**20
+MAX_PARTS = 1000
+"""Lists and maps in a message; an observation has some twenty."""
+MAX_LENGTH = 64
+"""Items of a list or map."""
 DTYPES = ("uint8", "int32", "int64", "float32", "float64", "bool")
 
 
@@ -29,12 +34,28 @@ def unpack(data: bytes) -> dict[str, Any]:
     """The message in `data`.
 
     Raises:
-        WireError: too long, not MessagePack, no map, or an array whose parts do not fit each other.
+        WireError: too long or of too many parts, not MessagePack, no map, or an array whose parts do not fit
+        each other.
     """
     if len(data) > MAX_BYTES:
         raise WireError(f"a message of {len(data)} bytes; at most {MAX_BYTES} are read")
+    parts = itertools.count()
+
+    def decode(item: Any) -> Any:
+        if next(parts) >= MAX_PARTS:  # empty lists by the million would take minutes
+            raise WireError(f"a message of more than {MAX_PARTS} parts")
+        return _decode(item) if isinstance(item, dict) else item
+
     try:
-        message = msgpack.unpackb(data, object_hook=_decode, strict_map_key=False)
+        message = msgpack.unpackb(
+            data,
+            object_hook=decode,
+            list_hook=decode,
+            strict_map_key=False,
+            max_array_len=MAX_LENGTH,
+            max_map_len=MAX_LENGTH,
+            max_ext_len=0,
+        )
     except WireError:
         raise
     except Exception as error:  # whatever a hostile message makes of the decoder
