@@ -117,6 +117,7 @@ rule train_bc:
     params:
         preset=config["generalist"]["preset"],
         weights=config["generalist"]["weights"],
+        hardware=config["generalist"]["hardware"],
         seed=config["generalist"]["seed"],
         code=code_digest("scripts/train_bc.py"),
     script:

@@ -38,6 +38,7 @@ rule clone_few:
     params:
         preset=config["generalist"]["preset"],
         weights=config["generalist"]["weights"],
+        hardware=config["generalist"]["hardware"],
         seed=config["generalist"]["seed"],
         seeds=config["generalist"]["seeds"],
         code=code_digest("scripts/clone.py"),
@@ -68,6 +69,7 @@ use rule clone_few as clone_transfer with:
     params:
         preset=transfer_preset,
         weights=config["generalist"]["weights"],
+        hardware=config["generalist"]["hardware"],
         seed=config["generalist"]["seed"],
         seeds=config["generalist"]["seeds"],
         code=code_digest("scripts/clone.py"),

@@ -2,10 +2,11 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 from scripts.stage import Input, Output, stage
 from video2policy.policy import bc
-from video2policy.policy.generalist import clone
+from video2policy.policy.cloning import Hardware, clone
 
 
 def main(
@@ -16,11 +17,13 @@ def main(
     seed: int,
     seeds: int,
     weights: str = "",
+    hardware: dict[str, Any] | None = None,
 ) -> None:
-    """`policies` is a folder; `seed` is the first of `seeds`; `weights` as in `train_bc`."""
+    """`policies` is a folder; `seed` is the first of `seeds`; `weights` and `hardware` as in `train_bc`."""
     policies.mkdir(exist_ok=True)
     config = replace(bc.PRESETS[preset], seed=seed, weights=weights)
-    log_json.write_text(json.dumps(clone(trajectories, config, seeds, policies), indent=1) + "\n")
+    about = clone(trajectories, config, seeds, policies, Hardware(**hardware or {}))
+    log_json.write_text(json.dumps(about, indent=1) + "\n")
 
 
 stage(main)

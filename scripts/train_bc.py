@@ -3,10 +3,11 @@
 import json
 import logging
 from dataclasses import asdict, replace
+from typing import Any
 
 from scripts.stage import Input, Output, stage
 from video2policy.policy import bc
-from video2policy.policy.cloning import train
+from video2policy.policy.cloning import Hardware, train
 from video2policy.policy.demonstrations import load_demonstrations
 
 log = logging.getLogger("video2policy")
@@ -20,14 +21,18 @@ def main(
     preset: str,
     seed: int,
     weights: str = "",
+    hardware: dict[str, Any] | None = None,
 ) -> None:
-    """`weights`: folder or hub name of ResNet18's, for a preset that has it as its backbone."""
+    """`weights`: folder or hub name of ResNet18's, for a preset that has it as its backbone. `hardware`: what
+    is cloned on (`policy.cloning.Hardware`)."""
     config = replace(bc.PRESETS[preset], seed=seed, weights=weights)
     data = load_demonstrations(trajectories, config)
     log.info("%d frames of the behaviours %s", len(data), ", ".join(data.behaviours))
     losses = {}
     for path, name, blindness in ((policy, "seeing", False), (blind, "blind", True)):
-        trained, losses[name] = train(data, replace(config, image_blind=blindness))
+        trained, losses[name] = train(
+            data, replace(config, image_blind=blindness), hardware=Hardware(**hardware or {})
+        )
         trained.save(path)
         log.info("%s policy: loss %.4f after %d epochs", name, losses[name][-1], config.epochs)
     about = {"config": asdict(config), "behaviours": data.behaviours, "frames": len(data), "loss": losses}

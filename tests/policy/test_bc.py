@@ -25,7 +25,7 @@ from video2policy.policy.bc import (
     proprioception,
     resample,
 )
-from video2policy.policy.cloning import train
+from video2policy.policy.cloning import Frames, Hardware, train
 
 SIZE = 32
 CONFIG = Config(("front",), SIZE, channels=(16, 16), hidden=(128, 128), epochs=12, batch_size=64, shift=0)
@@ -234,3 +234,40 @@ def test_a_spoilt_policy_is_told_by_its_path(tmp_path: Path, spoil: str) -> None
         save_file(tensors, path, {"about": json.dumps(about)})
     with pytest.raises(BCError, match=str(path)):
         ImagePolicy.load(path)
+
+
+QUICK = replace(CONFIG, epochs=4, state_noise=0.0)
+
+
+def test_two_processes_that_share_the_batches_learn_what_one_learns() -> None:
+    data = Demonstrations.stack(episodes(16, seed=0), QUICK)
+    torch.set_num_threads(1)
+    alone, losses = train(data, QUICK, hardware=Hardware("cpu"))
+    shared, shared_losses = train(data, QUICK, hardware=Hardware("cpu", devices=2))
+    assert shared_losses == pytest.approx(losses, rel=0.02)
+    for name, weights in alone.state_dict().items():
+        torch.testing.assert_close(shared.state_dict()[name], weights, rtol=0.1, atol=2e-3)
+
+
+def test_mixed_precision_learns_as_much() -> None:
+    data = Demonstrations.stack(episodes(16, seed=0), QUICK)
+    torch.set_num_threads(1)
+    policy, losses = train(data, QUICK, hardware=Hardware("cpu", precision="bf16-mixed"))
+    whole = train(data, QUICK, hardware=Hardware("cpu"))[1]
+    assert losses != whole and losses[-1] == pytest.approx(whole[-1], rel=0.1)
+    assert {tensor.dtype for tensor in policy.state_dict().values()} == {torch.float32}
+
+
+def test_gpus_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(BCError, match="asks for 2 GPUs, and torch finds 1"):
+        Hardware(devices=2).fabric()
+
+
+def test_frames_sent_to_a_device_are_those_of_a_cpu() -> None:
+    images = np.random.default_rng(0).integers(0, 255, (6, SIZE, SIZE, 3), np.uint8)
+    frames = Frames(images, SIZE, shift=3, batch_size=4)
+    chosen = torch.tensor([[0, 1], [4, 5], [2, 2]])
+    generator = torch.Generator().manual_seed(1)
+    down, right = torch.randint(0, 7, (2,), generator=generator.clone_state()).tolist()
+    torch.testing.assert_close(frames.sent(chosen, down, right), frames(chosen, generator))

@@ -278,7 +278,9 @@ class ImagePolicy(nn.Module):
         assert isinstance(encoder, BackboneEncoder) and encoder.frozen
         return torch.cat(
             [
-                encoder.maps(torch.from_numpy(batch).permute(0, 3, 1, 2).float() / 255.0).half()
+                encoder.maps(
+                    torch.from_numpy(batch).to(self.state_mean.device).permute(0, 3, 1, 2).float() / 255.0
+                ).half()
                 for batch in np.array_split(images, -(-len(images) // MAPS_BATCH))
             ]
         )

@@ -6,36 +6,121 @@ most of it in strides.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numba
 import numpy as np
 import numpy.typing as npt
 import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
 from torch import Tensor, nn
 
 from video2policy.policy import bc
+from video2policy.policy.demonstrations import load_demonstrations
 from video2policy.policy.encoders import FRAMES
+
+log = logging.getLogger("video2policy")
+
+
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a policy is cloned on.
+
+    Attributes:
+        device: auto (a GPU where there is one), cuda or cpu. devices: processes, one for each GPU, which
+        share every batch. precision: auto (bf16-mixed on a GPU, 32-true on a CPU), or another of Fabric's.
+    """
+
+    device: str = "auto"
+    devices: int = 1
+    precision: str = "auto"
+
+    def fabric(self) -> Fabric:
+        """Raises bc.BCError for GPUs that are not there."""
+        there = torch.cuda.device_count()
+        cuda = self.device == "cuda" or (self.device == "auto" and there > 0)
+        if cuda and there < self.devices:
+            raise bc.BCError(f"generalist.hardware asks for {self.devices} GPUs, and torch finds {there}")
+        return Fabric(
+            accelerator="cuda" if cuda else "cpu",
+            devices=self.devices,
+            # A fork shares the demonstrations' memory, and needs no script that can be started again.
+            strategy="ddp_fork" if self.devices > 1 else "auto",
+            plugins=LightningEnvironment(),  # whatever else, SLURM for one, started this process
+            precision=self.precision if self.precision != "auto" else "bf16-mixed" if cuda else "32-true",  # type: ignore[arg-type]
+        )
 
 
 def train(
-    data: bc.Demonstrations, config: bc.Config, on_epoch: Callable[[int, float], None] | None = None
+    data: bc.Demonstrations,
+    config: bc.Config,
+    on_epoch: Callable[[int, float], None] | None = None,
+    hardware: Hardware = Hardware(),
 ) -> tuple[bc.ImagePolicy, list[float]]:
     """Clone the demonstrations; returns the policy after the last epoch and the mean loss of every epoch.
 
-    Deterministic for a seed on one machine and number of threads. The loss is Huber's on the action.
+    Deterministic for a seed on one machine, number of threads and `hardware`. The loss is Huber's on the
+    action.
     """
+    fabric = hardware.fabric()
+    if hardware.devices == 1:
+        return _fit(fabric, data, config, on_epoch)
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "policy.safetensors"
+
+        def fit(_: Fabric) -> list[float]:
+            torch.set_num_threads(1)  # a pool of threads does not survive a fork
+            policy, losses = _fit(fabric, data, config, on_epoch if fabric.is_global_zero else None)
+            if fabric.is_global_zero:
+                policy.save(path)
+            return losses
+
+        losses = fabric.launch(fit)
+        return bc.ImagePolicy.load(path), losses
+
+
+def clone(
+    folders: Sequence[Path], config: bc.Config, seeds: int, root: Path, hardware: Hardware
+) -> dict[str, Any]:
+    """Clone one policy for each training seed into `root`; what they learnt from and their losses."""
+    data = load_demonstrations(folders, config)
+    losses = []
+    for seed in range(seeds):
+        policy, course = train(data, replace(config, seed=config.seed + seed), hardware=hardware)
+        policy.save(root / f"seed_{seed}.safetensors")
+        losses.append(course[-1])
+        log.info("cloning %d of %d: loss %.4f from %d frames", seed + 1, seeds, losses[-1], len(data))
+    return {"config": asdict(config), "clips": len(folders), "frames": len(data), "loss": losses}
+
+
+def _fit(
+    fabric: Fabric, data: bc.Demonstrations, config: bc.Config, on_epoch: Callable[[int, float], None] | None
+) -> tuple[bc.ImagePolicy, list[float]]:
+    """One process's part of a training."""
     torch.manual_seed(config.seed)
-    generator = torch.Generator().manual_seed(config.seed)
+    order = torch.Generator().manual_seed(config.seed)
+    rank, world = fabric.global_rank, fabric.world_size
+    # What is drawn for a batch; of the order, which all processes share, it must be apart.
+    noise = order if world == 1 else torch.Generator().manual_seed(config.seed + 1 + rank)
     policy = bc.ImagePolicy(config, data.behaviours, data.state.shape[1], pretrained=True).train()
     state = torch.from_numpy(data.state)
     policy.state_mean.copy_(state.mean(0))
     policy.state_std.copy_(state.std(0).clamp(min=1e-3))
     state = policy.normalise(state)
+    policy.to(fabric.device)
     cached = config.frozen and not config.image_blind
     images: dict[str, Any] = {
-        camera: policy.maps(camera, views) if cached else _loader(views, config)
+        camera: policy.maps(camera, views) if cached else _loader(views, config, fabric.device)
         for camera, views in data.images.items()
     }
     action, behaviour = torch.from_numpy(data.action), torch.from_numpy(data.behaviour)
@@ -55,36 +140,43 @@ def train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, [config.backbone_lr, config.head_lr], total_steps=config.epochs * batches
     )
+    model, steps = fabric.setup(policy, optimiser)
     losses = []
     for epoch in range(config.epochs):
-        total = 0.0
-        for batch in torch.randperm(len(data), generator=generator).split(config.batch_size):
+        total = torch.zeros(())
+        for whole in torch.randperm(len(data), generator=order).split(config.batch_size):
+            batch = whole[rank::world] if len(whole) >= world else whole
             frames = torch.stack([previous[batch], batch], dim=1)
             views = {
-                camera: seen[frames].float() if cached else seen(frames, generator)
+                camera: seen[frames].float() if cached else seen(frames, noise)
                 for camera, seen in images.items()
             }
-            noise = torch.randn(len(batch), 1, state.shape[1], generator=generator) * config.state_noise
-            predicted = policy(views, state[frames] + noise, behaviour[batch])
-            loss = nn.functional.smooth_l1_loss(predicted, action[batch], beta=0.1)
-            optimiser.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
-            optimiser.step()
+            drawn = torch.randn(len(batch), 1, state.shape[1], generator=noise) * config.state_noise
+            given = fabric.to_device((views, state[frames] + drawn, behaviour[batch]))
+            predicted = model(*given)
+            loss = nn.functional.smooth_l1_loss(predicted, fabric.to_device(action[batch]), beta=0.1)
+            steps.zero_grad()
+            fabric.backward(loss)
+            fabric.clip_gradients(model, steps, max_norm=1.0)
+            steps.step()
             schedule.step()
-            total += float(loss.detach()) * len(batch)
-        losses.append(total / len(data))
+            total = total + loss.detach().cpu() * len(whole)
+        summed = fabric.all_reduce(total)
+        assert isinstance(summed, Tensor)
+        losses.append(float(summed) / len(data))
         if on_epoch is not None:
             on_epoch(epoch, losses[-1])
-    return policy.eval(), losses
+    return policy.cpu().eval(), losses
 
 
-def _loader(images: bc.Images, config: bc.Config) -> Callable[[Tensor, torch.Generator], Tensor]:
+def _loader(
+    images: bc.Images, config: bc.Config, device: torch.device
+) -> Callable[[Tensor, torch.Generator], Tensor]:
     """What gives a batch's stacked frames of one camera."""
     if config.image_blind:
         black = torch.zeros(1, 3 * FRAMES, config.image_size, config.image_size)
         return lambda frames, generator: black
-    return Frames(images, config.image_size, config.shift, config.batch_size)
+    return Frames(images, config.image_size, config.shift, config.batch_size, device)
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -107,19 +199,35 @@ def _stack(
 
 
 class Frames:
-    """Stacked frames of one camera; the same memory serves all batches."""
+    """Stacked frames of one camera; on a CPU the same memory serves all batches."""
 
-    def __init__(self, images: npt.NDArray[np.uint8], size: int, shift: int, batch_size: int) -> None:
+    def __init__(
+        self,
+        images: npt.NDArray[np.uint8],
+        size: int,
+        shift: int,
+        batch_size: int,
+        device: torch.device = CPU,
+    ) -> None:
         """`images` (n, size, size, 3) are shifted by up to `shift` pixels, one shift for a batch."""
         side = ((0, 0), (shift, shift), (shift, shift), (0, 0))
         self.pixels = np.pad(images, side, "edge")
-        self.shift = shift
+        self.size, self.shift, self.device = size, shift, device
         # Channels stay innermost: the convolutions are twice as fast so.
         self.batch = np.zeros((batch_size, size, size, 3 * FRAMES), np.float32)
 
     def __call__(self, frames: Tensor, generator: torch.Generator) -> Tensor:
         """(b, 3 * FRAMES, s, s) in [0, 1] of the frame indices (b, FRAMES); holds until the next call."""
         down, right = torch.randint(0, 2 * self.shift + 1, (2,), generator=generator).tolist()
+        if self.device.type != "cpu":
+            return self.sent(frames, down, right)
         batch = self.batch[: len(frames)]
         _stack(self.pixels, frames.numpy(), down, right, batch)
         return torch.from_numpy(batch).permute(0, 3, 1, 2)
+
+    def sent(self, frames: Tensor, down: int, right: int) -> Tensor:
+        """The same, sent to the device as bytes, a quarter of the numbers, and made into numbers there."""
+        pixels = torch.from_numpy(self.pixels)[frames].to(self.device, non_blocking=True)
+        window = pixels[:, :, down : down + self.size, right : right + self.size]
+        stacked = window.permute(0, 2, 3, 1, 4).flatten(3).float() / 255
+        return stacked.permute(0, 3, 1, 2)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,6 @@ import numpy as np
 from video2policy.evaluate.evaluation import Rollouts
 from video2policy.evaluate.statistics import success_rate
 from video2policy.policy import bc
-from video2policy.policy.cloning import train
-from video2policy.policy.demonstrations import load_demonstrations
 from video2policy.scene import Scene
 
 log = logging.getLogger("video2policy")
@@ -35,18 +32,6 @@ def successes(clip: Rollouts, path: Path, episodes: int, **more: Any) -> int:
     size = policy.config.image_size
     recording = clip.run(path, episodes, SEED, worker=IMAGE_WORKER, behaviour=family, image_size=size, **more)
     return int(clip.judge(recording).success.sum())
-
-
-def clone(folders: Sequence[Path], config: bc.Config, seeds: int, root: Path) -> dict[str, Any]:
-    """Clone one policy for each training seed into `root`; what they learnt from and their losses."""
-    data = load_demonstrations(folders, config)
-    losses = []
-    for seed in range(seeds):
-        policy, course = train(data, replace(config, seed=config.seed + seed))
-        policy.save(root / f"seed_{seed}.safetensors")
-        losses.append(course[-1])
-        log.info("cloning %d of %d: loss %.4f from %d frames", seed + 1, seeds, losses[-1], len(data))
-    return {"config": asdict(config), "clips": len(folders), "frames": len(data), "loss": losses}
 
 
 def judge_clones(
