@@ -83,7 +83,9 @@ def measure(run: Run) -> dict[str, Any]:
             env = environment(run.environments, run.seed)
             if held_roles(run.family):
                 place = skill.PLACES.get(run.family)
-                start = skill.learn(env.sim, roles, Training().units, run.seed, place, grammar.grip(scene))
+                taught = environment(min(run.environments, skill.SIMULATIONS), run.seed).sim
+                start = skill.learn(taught, roles, Training().units, run.seed, place, grammar.grip(scene))
+                taught.close()
             training = Training(max_steps=run.cap)
             outcome = train(env, training, run.seed, Path(folder), skill=start, handled=roles["a"])
         cpu = time.process_time() - cpu
@@ -132,7 +134,7 @@ def main() -> None:
     )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--robot", default="floating", help="floating, panda or panda_robotiq")
-    parser.add_argument("--envs", type=int, default=64)
+    parser.add_argument("--envs", type=int, default=128)
     parser.add_argument("--cap", type=int, default=300_000, help="environment steps at most")
     parser.add_argument("--episodes", type=int, default=100)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)

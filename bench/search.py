@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--searches", nargs="+", default=list(SEARCHES), choices=SEARCHES)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--robot", default="floating")
-    parser.add_argument("--envs", type=int, default=64)
+    parser.add_argument("--envs", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--samples", type=int, default=4)
     parser.add_argument("--steps", type=int, default=100_000, help="of one training of full length, at most")

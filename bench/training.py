@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--objects", nargs="+", default=["box"], help="kinds of tests/scenes.py")
     parser.add_argument("--robots", nargs="+", default=list(mjcf.ROBOTS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--envs", type=int, default=64)
+    parser.add_argument("--envs", type=int, default=128)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--cap", type=int, default=600_000)
     arguments = parser.parse_args()

@@ -102,7 +102,9 @@ def measure(run: Run) -> dict[str, Any]:
             if run.from_skill and is_taught(scene.task.family):
                 place = skill.PLACES.get(scene.task.family)
                 units, roles = training.units, scene.task.roles
-                start = skill.learn(env.sim, roles, units, run.seed, place, grip(scene))
+                taught = environment(min(run.environments, skill.SIMULATIONS), run.seed).sim
+                start = skill.learn(taught, roles, units, run.seed, place, grip(scene))
+                taught.close()
             skill_cpu = time.process_time() - begin[1]
             outcome = train(env, training, run.seed, Path(folder), skill=start, handled=A)
         wall, cpu = time.perf_counter() - begin[0], time.process_time() - begin[1]
@@ -161,7 +163,7 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=list(TASKS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--robot", default="panda")
-    parser.add_argument("--envs", type=int, default=64)
+    parser.add_argument("--envs", type=int, default=128)
     parser.add_argument("--cap", type=int, default=1_000_000, help="environment steps at most")
     parser.add_argument("--hard-cap", type=int, default=2_000_000, help=f"for {', '.join(HARD)}")
     parser.add_argument("--episodes", type=int, default=100)

@@ -19,7 +19,7 @@ def main(scene: Input, policy: Output, about: Output, simulation: dict, training
     torch.set_num_threads(1)
     loaded, seed = Scene.load(scene), int(training["seed"])
     spec = {**simulation, "scene": str(scene), "threads": training["threads"]}
-    sim = engines.make(spec, int(simulation["environments"]), seed)
+    sim = engines.make(spec, min(int(simulation["environments"]), skill.SIMULATIONS), seed)
     roles, place = loaded.task.roles, skill.PLACES.get(loaded.task.family)
     learnt = skill.learn(sim, roles, Training().units, seed, place, grip(loaded))
     save_policy(policy, learnt.policy)

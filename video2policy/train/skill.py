@@ -42,6 +42,8 @@ FORGET = 200_000
 
 ROUNDS, STEPS, EPOCHS, BATCH = 8, 100, 12, 1024
 """Rounds of imitation, control steps in each, passes over all that was collected, and states a step."""
+SIMULATIONS = 64
+"""Episodes of a round; how many a training runs at once is its own matter."""
 LONGER = 2
 """How many times as many rounds it takes to stand something on end on its way, or to push with it."""
 LAST = 4
