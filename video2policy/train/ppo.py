@@ -60,7 +60,7 @@ class Training:
     """Steps after which training without any success ends if the return does not rise either."""
     check_episodes: int = 128
     """Episodes without noise behind such a try, and behind the final success rate."""
-    checkpoint_episodes: int = 30
+    checkpoint_episodes: int = 15
     """Episodes of every environment after which all start anew, with a checkpoint."""
 
 
