@@ -172,6 +172,26 @@ def test_an_image_folder_is_a_clip(tsv: Write, tmp_path: Path) -> None:
     assert row.clip == tmp_path / "frames"
 
 
+@pytest.mark.parametrize("name", ["{video}.mp4", "a}.mp4", "{x}/c.mp4", "results/demo/{x}.mp4"])
+def test_a_path_with_braces_is_refused(tsv: Write, tmp_path: Path, name: str) -> None:
+    """Snakemake would take it for a pattern."""
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(b"clip")
+    with pytest.raises(SheetError, match=r'line 2: the path of the clip ".*" holds { or }; rename it'):
+        read_sheet(tsv(f"x\t{name}\tlifting cube up\tcube"))
+
+
+def test_masks_and_clips_found_by_their_id_are_refused_likewise(tsv: Write, tmp_path: Path) -> None:
+    (tmp_path / "{").mkdir()
+    (tmp_path / "{" / "0.png").write_bytes(b"png")
+    with pytest.raises(SheetError, match="the path of the masks"):
+        read_sheet(tsv(LIFT + '\t{"cube": "{"}', header=HEADER + "\tmasks"))
+    (tmp_path / "{" / "1.webm").write_bytes(b"clip")
+    (tmp_path / "labels.json").write_text(json.dumps([ssv2("1", 93, "cup")]))
+    with pytest.raises(SheetError, match="the path of the clip"):
+        read_sheet(tmp_path / "labels.json")
+
+
 def test_demo_clips_need_not_exist(tsv: Write) -> None:
     (row,) = read_sheet(tsv("x\tresults/demo/lift.mp4\tlifting cube up\tcube"))
     assert row.clip == Path("results/demo/lift.mp4")

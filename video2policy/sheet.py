@@ -335,10 +335,10 @@ def _clip_path(entry: Mapping[str, Any], where: str, sheet: Path, found: Mapping
                 f"{where}: no clip named {video}.* stands beside the sheet or in a folder there; "
                 "put it there or filter the rows by `ids`."
             )
-        return hits[0]
+        return _plain(hits[0], "clip", where)
     clip = Path(entry["clip"])
     if clip.is_relative_to(DEMO_CLIPS) and ".." not in clip.parts:
-        return clip
+        return _plain(clip, "clip", where)
     return _beside(clip, "clip", where, sheet)
 
 
@@ -346,9 +346,16 @@ def _beside(named: Path, what: str, where: str, sheet: Path) -> Path:
     """A file, or a folder of images, that a sheet names: beside the sheet, else from the working folder."""
     for path in (sheet.parent / named, named):
         if path.is_file() or (path.is_dir() and _has_images(path)):
-            return path
+            return _plain(path, what, where)
     problem = "holds no images" if named.is_dir() or (sheet.parent / named).is_dir() else "does not exist"
     raise SheetError(f'{where}: the {what} "{named}" {problem}; give its path relative to the sheet.')
+
+
+def _plain(path: Path, what: str, where: str) -> Path:
+    """The path, which Snakemake must not take for a pattern."""
+    if set("{}") & set(str(path)):
+        raise SheetError(f'{where}: the path of the {what} "{path}" holds {{ or }}; rename it.')
+    return path
 
 
 @cache
