@@ -301,7 +301,7 @@ def test_ssv2_rows(labels: Write, tmp_path: Path) -> None:
 def test_filters(labels: Write) -> None:
     path = labels(ssv2("1", 93, "cup"), ssv2("2", 94, "cup"), ssv2("3", 93, "box"), ssv2("4", 143, "lemon"))
     assert [r.video for r in read_sheet(path, ids=["3", "1"])] == ["1", "3"]
-    assert [r.video for r in read_sheet(path, ids=[3])] == ["3"]  # type: ignore[list-item]
+    assert [r.video for r in read_sheet(path, ids=[3])] == ["3"]
     assert [r.video for r in read_sheet(path, templates=[93])] == ["1", "3"]
     assert [r.video for r in read_sheet(path, templates=["pushing something from right to left"])] == ["2"]
     assert [r.video for r in read_sheet(path, templates=[93], limit=1)] == ["1"]
@@ -313,6 +313,20 @@ def test_filters(labels: Write) -> None:
         read_sheet(path, templates=[27])
     with pytest.raises(SheetError, match="not one of SSv2's 174"):
         read_sheet(path, templates=["dancing"])
+
+
+def test_an_id_that_looks_like_a_number(labels: Write) -> None:
+    """The command line makes 1 of 001 and 100000.0 of 1e5."""
+    path = labels(ssv2("001", 93, "cup"), ssv2("1e5", 93, "cup"))
+    for number in (1, 1e5):
+        with pytest.raises(
+            SheetError, match=r"no row has the id .*looks like a number: write ids='\[\"001\"\]'"
+        ):
+            read_sheet(path, ids=[number])
+    path = labels(ssv2("001", 93, "cup"), ssv2("1", 93, "cup"))
+    with pytest.raises(SheetError, match='the id 1 that the config asks for may be "001" and "1"; an id'):
+        read_sheet(path, ids=[1])
+    assert [row.video for row in read_sheet(path, ids=["1"])] == ["1"]
 
 
 def test_a_limit_passes_over_refused_templates(labels: Write, caplog: pytest.LogCaptureFixture) -> None:

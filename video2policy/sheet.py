@@ -52,6 +52,8 @@ RESERVED_NAMES = frozenset(
 )
 """Names that would collide with keys of the simulator's `states`."""
 
+AS_TEXT = """an id that looks like a number: write ids='["001"]'"""
+
 
 class SheetError(Exception):
     """What is wrong with a sample sheet, in one sentence that says where and what to do."""
@@ -103,23 +105,29 @@ class Row:
 
 
 def read_sheet(
-    path: Path | str, ids: Iterable[str] = (), templates: Iterable[str | int] = (), limit: int = 0
+    path: Path | str,
+    ids: Iterable[str | float] = (),
+    templates: Iterable[str | int] = (),
+    limit: int = 0,
 ) -> list[Row]:
     """The rows of a TSV or SSv2 JSON sheet, filtered first and then checked.
 
     `ids` and `templates` (texts or numbers) keep the rows they name; `limit` keeps the first ones (0: all).
+    A number among the `ids` may have been written otherwise (001), so that only one id may be equal to it.
     Of a JSON with a limit and no ids, rows whose template is refused are passed over; the log counts them.
     Raises SheetError.
     """
     path = Path(path)
-    wanted = {str(i) for i in _listed(ids)}
-    numbers = {_known_template(t).id for t in _listed(templates)}
+    wanted = {str(i): i for i in _listed(ids)}
+    numbers = {_known_template(str(t)).id for t in _listed(templates)}
     is_json = path.suffix.lower() == ".json"
     entries = _json_entries(path) if is_json else _tsv_entries(path)
     chosen = list(_chosen(entries, wanted, numbers, path))
-    missing = wanted - {str(entry["video"]) for _, entry in chosen}
+    missing = wanted.keys() - {str(entry["video"]) for _, entry in chosen}
     if missing and not numbers:
-        raise SheetError(f'{path}: no row has the id "{min(missing)}" that the config asks for; check `ids`.')
+        first = min(missing)
+        hint = "" if isinstance(wanted[first], str) else f" ({AS_TEXT})"
+        raise SheetError(f'{path}: no row has the id "{first}" that the config asks for; check `ids`{hint}.')
     if not chosen:
         what = "no row passes the filters (ids, templates)" if wanted or numbers else "the sheet has no rows"
         raise SheetError(f"{path}: {what}; add rows or change the filters.")
@@ -136,10 +144,10 @@ def _listed(values: Any) -> list[Any]:
     """A config value that may be one thing, a list of things or nothing."""
     if values is None or values == "":
         return []
-    return [values] if isinstance(values, str | int) else list(values)
+    return [values] if isinstance(values, str | float | int) else list(values)
 
 
-def _known_template(text: str | int) -> Template:
+def _known_template(text: str) -> Template:
     template = find_template(text)
     if template is None:
         raise SheetError(f'the config filters by the template "{text}", which is not one of SSv2\'s 174.')
@@ -256,7 +264,9 @@ def _json_entries(path: Path) -> Iterator[Entry]:
         yield where, entry
 
 
-def _chosen(entries: Iterable[Entry], ids: set[str], templates: set[int], path: Path) -> Iterator[Entry]:
+def _chosen(
+    entries: Iterable[Entry], ids: Mapping[str, str | float], templates: set[int], path: Path
+) -> Iterator[Entry]:
     """The entries that the filters keep; ids must be unique among all of them."""
     seen: dict[str, tuple[str, Any]] = {}
     for where, entry in entries:
@@ -275,6 +285,18 @@ def _chosen(entries: Iterable[Entry], ids: set[str], templates: set[int], path: 
         if templates and _template_id(str(entry.get("template", ""))) not in templates:
             continue
         yield where, entry
+    for number in ids.values():
+        alike = [] if isinstance(number, str) else [video for video in seen if _equals(video, number)]
+        if len(alike) > 1:
+            names = " and ".join(f'"{video}"' for video in alike[:2])
+            raise SheetError(f"{path}: the id {number} that the config asks for may be {names}; {AS_TEXT}.")
+
+
+def _equals(text: str, number: float) -> bool:
+    try:
+        return float(text) == number
+    except ValueError:
+        return False
 
 
 def _first_possible(chosen: Sequence[Entry], limit: int) -> list[Entry]:
