@@ -46,7 +46,7 @@ def scene(count: int, seed: int = 0, shift: float = 0.0) -> list[np.ndarray]:
 
 def write(path: Path, images: list[np.ndarray], codec: str = "libx264", fps: int = 12) -> Path:
     pixel = {"gif": "rgb8", "ffv1": "bgr0"}.get(codec, "yuv420p")
-    with av.open(str(path), "w") as container:
+    with av.open(f"file:{path}", "w") as container:
         stream = container.add_stream(codec, rate=fps)
         stream.bit_rate = 4_000_000
         stream.width, stream.height, stream.pix_fmt = images[0].shape[1], images[0].shape[0], pixel
@@ -86,6 +86,12 @@ def test_containers(tmp_path: Path, name: str, codec: str) -> None:
     assert len(found) == 20 and len(found[2:5]) == 3
     for index in (0, 19):
         assert np.abs(found[index].astype(int) - images[index]).mean() < 15
+
+
+def test_a_colon_in_a_name_is_no_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(Path("10:30 cup.mp4"), scene(9), "mpeg4")
+    assert len(list(Source.open(Path("10:30 cup.mp4")))) == 9
 
 
 def test_image_folder_in_natural_order(tmp_path: Path) -> None:

@@ -131,7 +131,8 @@ class Source:
 
     def _decode_video(self) -> Iterator[SourceFrame]:
         try:
-            with av.open(str(self.path)) as container:
+            # "10:30.mp4" would name a protocol
+            with av.open(f"file:{self.path}") as container:
                 if not container.streams.video:
                     raise Rejected(f"clip {self.path} has no video stream; give a video file")
                 stream = container.streams.video[0]
