@@ -238,6 +238,7 @@ WRONG = [
     ([LIFT + '\t{"cube": [0, 9, 5]}'], "boxes", ['"boxes" must map objects']),
     ([LIFT + '\t{"cube": {"frame": -1, "box": [0, 0, 5, 5]}}'], "boxes", ['"boxes" must map objects']),
     ([LIFT + '\t{"cube": -0.1}'], "sizes", ['"sizes" must map', "metres"]),
+    ([LIFT + '\t{"cube": [0.1, 0.00001, 0.1]}'], "sizes", ['"sizes" must map', "at least 0.0005"]),
     ([LIFT + '\t{"cube": 85}'], "sizes", ['"sizes" must map', "at most 2"]),
     ([LIFT + '\t{"fov": 500}'], "camera", ['"camera" must hold']),
     ([LIFT + '\t{"fow": 50}'], "camera", ['"camera" must hold']),
