@@ -77,8 +77,8 @@ def main(
             for lengths in (given[obj], item.dimensions * size.scale)
         )
         raise Rejected(
-            f"{item.label} is {sides} cm in the sheet, but what is seen would be {seen} cm; correct the three "
-            "sides (metres), give the longest alone, or a better box"
+            f"{item.label} is {sides} cm in the sheet, but what is seen would be {seen} cm; correct the "
+            "three sides (metres), give the longest alone, or a better box"
         )
     reason = complaint(item.label, float(item.dimensions[-1]) * size.scale, size.uncertainty, most_uncertain)
     if reason:

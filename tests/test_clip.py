@@ -2,6 +2,7 @@ import json
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 import PIL.Image
 import pytest
+from av.stream import Disposition
 
 from scripts import frames as frames_script
 from tests.conftest import RenderedClip
@@ -173,12 +175,15 @@ def test_long_side_and_upscaling(tmp_path: Path) -> None:
     assert same["scale"] == 1.0
 
 
-def turned(path: Path) -> Path:
-    """Write a quarter turn into the display matrix of an MP4 file, as phones do."""
+QUARTER = (0, 1, -1, 0)
+
+
+def turned(path: Path, matrix: tuple[int, int, int, int] = QUARTER) -> Path:
+    """Write a quarter turn, or what else, into the display matrix of an MP4 file, as phones do."""
     data = bytearray(path.read_bytes())
     at = data.index(b"tkhd") + 4 + 40  # version 0: the matrix stands 40 bytes behind the tag
-    one = 1 << 16
-    data[at : at + 36] = struct.pack(">9i", 0, one, 0, -one, 0, 0, 0, 0, 1 << 30)
+    a, b, c, d = (value << 16 for value in matrix)
+    data[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
     path.write_bytes(data)
     return path
 
@@ -191,6 +196,52 @@ def test_rotation_of_a_phone_is_respected(tmp_path: Path) -> None:
     shown = Frames(tmp_path / "frames")[0]
     clockwise = np.rot90(images[0], -1)
     assert np.abs(shown.astype(int) - clockwise).mean() < 12
+
+
+@pytest.mark.parametrize(
+    ("matrix", "shown"),
+    [
+        ((1, 0, 0, 1), lambda image: image),
+        (QUARTER, lambda image: np.rot90(image, -1)),
+        ((-1, 0, 0, -1), lambda image: np.rot90(image, 2)),
+        ((0, -1, 1, 0), np.rot90),
+        ((-1, 0, 0, 1), np.fliplr),
+        ((1, 0, 0, -1), np.flipud),
+        ((0, 1, 1, 0), lambda image: image.swapaxes(0, 1)),
+        ((0, -1, -1, 0), lambda image: np.rot90(image, 2).swapaxes(0, 1)),
+    ],
+)
+def test_turned_and_mirrored_clips_are_shown_as_they_are_played(
+    tmp_path: Path, matrix: tuple[int, int, int, int], shown: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    images = scene(1)
+    (frame,) = Source.open(turned(write(tmp_path / "selfie.mp4", images), matrix))
+    assert frame.image.shape == shown(images[0]).shape
+    assert np.abs(frame.image.astype(int) - shown(images[0])).mean() < 12
+
+
+def test_a_cover_is_not_the_clip(tmp_path: Path) -> None:
+    """Nor is a small preview, whichever comes first."""
+    path = tmp_path / "covered.mp4"
+    cover, preview = np.zeros((400, 400, 3), np.uint8), np.zeros((60, 80, 3), np.uint8)
+    pictures = [("mjpeg", [cover]), ("mpeg4", [preview] * 9), ("mpeg4", scene(9))]
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream(codec, rate=12) for codec, _ in pictures]
+        for stream, (codec, images) in zip(streams, pictures, strict=True):
+            stream.height, stream.width = images[0].shape[:2]
+            stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        streams[0].disposition = Disposition.attached_pic
+        for stream, (_, images) in zip(streams, pictures, strict=True):
+            for image in images:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            container.mux(stream.encode())
+    assert [frame.image.shape for frame in Source.open(path)] == [(*SIZE[::-1], 3)] * 9
+
+
+def test_a_list_of_other_files_is_not_followed(tmp_path: Path) -> None:
+    write(tmp_path / "clip.mp4", scene(9), "mpeg4")
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile clip.mp4\n")
+    assert "is a list of other files" in reason(tmp_path / "list.mp4", tmp_path)
 
 
 def seen(path: Path, **limits: float) -> str | None:

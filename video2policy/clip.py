@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple, overload
@@ -17,6 +17,8 @@ import av
 import cv2
 import numpy as np
 import PIL.Image
+from av.sidedata.sidedata import Type as SideData
+from av.stream import Disposition
 from numpy.typing import NDArray
 
 from video2policy.perceive.verdict import Rejected
@@ -29,6 +31,8 @@ FOLDER_FPS = 12.0
 THUMBNAIL = 320
 """Long side in pixels at which quality is judged, so that thresholds hold at any resolution."""
 
+LISTS = frozenset({"concat", "dash", "hls"})
+"""Formats that hold no pictures but names of other files."""
 
 DARK = 24
 """Grey value below which nothing can be told; no part of a black frame is brighter."""
@@ -131,11 +135,13 @@ class Source:
 
     def _decode_video(self) -> Iterator[SourceFrame]:
         try:
-            # "10:30.mp4" would name a protocol
-            with av.open(f"file:{self.path}") as container:
-                if not container.streams.video:
-                    raise Rejected(f"clip {self.path} has no video stream; give a video file")
-                stream = container.streams.video[0]
+            # "10:30.mp4" would name a protocol; what lists other files must not reach the network.
+            with av.open(f"file:{self.path}", options={"protocol_whitelist": "file"}) as container:
+                if container.format.name in LISTS:
+                    raise Rejected(f"clip {self.path} is a list of other files; give a video file")
+                stream = main_stream(container.streams.video)
+                if stream is None:
+                    raise Rejected(f"clip {self.path} has no video stream that can be decoded; give a video file")
                 stream.thread_type = "AUTO"
                 # Files without proper time stamps declare absurd rates (seen: 570 for one of 30).
                 rates = (stream.average_rate, stream.guessed_rate)
@@ -148,16 +154,34 @@ class Source:
                         self.fault = "some frames are damaged"
                         continue
                     image = square_pixels(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8), aspect)
-                    # The display matrix turns counter-clockwise, as rot90 does.
-                    turns = round(frame.rotation / 90) % 4
+                    matrix = frame.side_data.get(SideData.DISPLAYMATRIX)
+                    if matrix is not None:
+                        image = upright(image, np.frombuffer(matrix, np.int32).reshape(3, 3))
                     last = frame.time or 0.0
-                    yield SourceFrame(index, frame.time, np.ascontiguousarray(np.rot90(image, turns)))
+                    yield SourceFrame(index, frame.time, image)
                     index += 1
                 declared = (container.duration or 0) / av.time_base
                 if 0 < last < 0.9 * declared - 1 / self.fps:
                     self.fault = f"it ends after {last:.1f} of {declared:.1f} s"
         except av.FFmpegError as error:
             self.fault = error.strerror or type(error).__name__
+
+
+def main_stream(streams: Iterable[av.VideoStream]) -> av.VideoStream | None:
+    """The stream of a container that is the clip: the largest picture, no cover and no thumbnail."""
+    moving = [s for s in streams if s.codec_context and not s.disposition & Disposition.attached_pic]
+    return max(moving, key=lambda s: (s.frames != 1, s.width * s.height), default=None)
+
+
+def upright(image: Image, matrix: NDArray[np.int32]) -> Image:
+    """The picture (H, W, 3) as a display matrix (3, 3) shows it, to the nearest quarter turn.
+
+    A pixel's (x, y) times the matrix is its place on the screen; mirrored ones are met in selfies.
+    """
+    (across, down), (right, along) = matrix[:2, :2].tolist()
+    if abs(down) > abs(across):
+        image, across, along = image.swapaxes(0, 1), right, down
+    return np.ascontiguousarray(image[:: -1 if along < 0 else 1, :: -1 if across < 0 else 1])
 
 
 def square_pixels(image: Image, aspect: float) -> Image:

@@ -181,7 +181,7 @@ UNSURE = 0.22
 case (`python -m bench.fit_size_gate`)."""
 
 UNLIKE = 2.0
-"""Factor between a given side and the one that is seen beyond which the object is not what the sheet means."""
+"""Factor between a given side and the one that is seen beyond which the sheet means something else."""
 
 FLAT = 0.2
 """Sides below this part of the longest count as equally thin: one view hardly tells how thin a card is."""
