@@ -1,4 +1,5 @@
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from video2policy.clip import (
     Source,
     complaint,
     extract,
+    file_hash,
     photo_lens,
     survey,
     thumbnail,
@@ -105,6 +107,25 @@ def test_image_folder_in_natural_order(tmp_path: Path) -> None:
     record, _ = extract(folder, tmp_path / "frames")
     assert record["n_frames"] == 12 and record["fps"] == 12
     assert np.abs(Frames(tmp_path / "frames")[10].astype(int) - images[10]).mean() < 8
+
+
+def test_only_images_count_in_a_folder(tmp_path: Path) -> None:
+    """Not the files that macOS hides beside them; a raised 2 is no number."""
+    folder = tmp_path / "clip"
+    folder.mkdir()
+    for name, image in zip(("0.png", "1.png", "\u00b20.png"), scene(3), strict=True):
+        cv2.imwrite(str(folder / name), image)
+    before = file_hash(folder)
+    for name in ("._0.png", "._1.png", ".DS_Store"):
+        (folder / name).write_bytes(b"fork")
+    assert len(list(Source.open(folder))) == 3
+    assert file_hash(folder) == before
+
+
+def test_a_clip_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "clip.mp4", scene(1))
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert "may not be read (permission denied)" in reason(path, tmp_path)
 
 
 def test_images_of_different_sizes_are_refused(tmp_path: Path) -> None:

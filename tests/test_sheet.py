@@ -1,6 +1,7 @@
 """Sample sheets: what is read, and one clear sentence for everything that can be wrong."""
 
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -190,6 +191,37 @@ def test_masks_and_clips_found_by_their_id_are_refused_likewise(tsv: Write, tmp_
     (tmp_path / "labels.json").write_text(json.dumps([ssv2("1", 93, "cup")]))
     with pytest.raises(SheetError, match="the path of the clip"):
         read_sheet(tmp_path / "labels.json")
+
+
+def test_what_macos_leaves_beside_images_is_none_of_them(tsv: Write, tmp_path: Path) -> None:
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames" / "._0.png").write_bytes(b"fork")
+    path = tsv("x\tframes\tlifting cube up\tcube")
+    with pytest.raises(SheetError, match="holds no images"):
+        read_sheet(path)
+    (tmp_path / "frames" / "0.TIF").write_bytes(b"tif")
+    assert read_sheet(path)[0].clip == tmp_path / "frames"
+
+
+def test_what_may_not_be_read_is_said(
+    tsv: Write, labels: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SheetError, match=r"the clip .* cannot be read: File name too long"):
+        read_sheet(tsv(f"x\t{'a' * 300}.mp4\tlifting cube up\tcube"))
+    path = labels(ssv2("1", 93, "cup"))
+    (tmp_path / "lost+found").mkdir()
+    scan, denied = os.scandir, PermissionError(13, "Permission denied")
+
+    def scandir(folder: Path) -> Any:
+        if folder.name == "lost+found":
+            raise denied
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert read_sheet(path)[0].clip == tmp_path / "webm" / "1.webm", "others' folders are passed over"
+    monkeypatch.setattr(Path, "read_bytes", lambda path: (_ for _ in ()).throw(denied))
+    with pytest.raises(SheetError, match=r"labels\.json cannot be read: Permission denied"):
+        read_sheet(path)
 
 
 def test_demo_clips_need_not_exist(tsv: Write) -> None:

@@ -7,6 +7,7 @@ Pixels are RGB uint8 (H, W, 3). "Source" is the clip as it was given, "frames" w
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -21,11 +22,11 @@ from av.sidedata.sidedata import Type as SideData
 from av.stream import Disposition
 from numpy.typing import NDArray
 
+from video2policy.files import is_image
 from video2policy.perceive.verdict import Rejected
 
 Image = NDArray[np.uint8]
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 FOLDER_FPS = 12.0
 """Frames per second of an image folder, which does not say; SSv2's rate."""
 THUMBNAIL = 320
@@ -98,11 +99,13 @@ class Source:
 
     @classmethod
     def open(cls, path: Path) -> Source:
-        """Raises Rejected for a missing or empty clip, in one sentence that names it."""
+        """Raises Rejected for a missing, unreadable or empty clip, in one sentence that names it."""
+        if path.exists() and not os.access(path, os.R_OK):
+            raise Rejected(f"clip {path} may not be read (permission denied); give yourself the right to")
         if path.is_dir():
             images = sorted(
-                (p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES),
-                key=lambda p: [int(s) if s.isdigit() else s for s in re.split(r"(\d+)", p.name)],
+                (p for p in path.iterdir() if is_image(p.name)),
+                key=lambda p: [int(s) if s.isdecimal() else s for s in re.split(r"(\d+)", p.name)],
             )
             if not images:
                 raise Rejected(f"clip {path} is a folder without images; put its frames there or give a file")
@@ -141,7 +144,9 @@ class Source:
                     raise Rejected(f"clip {self.path} is a list of other files; give a video file")
                 stream = main_stream(container.streams.video)
                 if stream is None:
-                    raise Rejected(f"clip {self.path} has no video stream that can be decoded; give a video file")
+                    raise Rejected(
+                        f"clip {self.path} has no video stream that can be decoded; give a video file"
+                    )
                 stream.thread_type = "AUTO"
                 # Files without proper time stamps declare absurd rates (seen: 570 for one of 30).
                 rates = (stream.average_rate, stream.guessed_rate)
@@ -516,9 +521,10 @@ def complaint(path: Path, seen: Survey, limits: Limits) -> str | None:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file, or of the names and contents of a folder's images."""
+    """SHA-256 of a file, or of the names and contents of a folder's files that are not hidden."""
     digest = hashlib.sha256()
-    files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+    shown = (p for p in path.glob("[!.]*") if p.is_file())
+    files = sorted(shown) if path.is_dir() else [path]
     for file in files:
         if path.is_dir():
             digest.update(file.name.encode())

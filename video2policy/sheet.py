@@ -32,6 +32,7 @@ from video2policy.families import (
     normalise,
     understood,
 )
+from video2policy.files import is_image
 
 log = logging.getLogger("video2policy")
 
@@ -44,7 +45,6 @@ SSV2_KEYS = ("id", "label", "placeholders")
 CLIP_SUFFIXES = frozenset(
     {".webm", ".mp4", ".gif", ".mkv", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".ogv", ".apng"}
 )
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 DEMO_CLIPS = Path("results/demo")
 """Clips under this folder are made by a rule of the workflow, so that they need not exist yet."""
 RESERVED_NAMES = frozenset(
@@ -161,9 +161,14 @@ def _template_id(text: str) -> int | None:
 
 
 def _read_text(path: Path) -> str:
-    if not path.is_file():
-        raise SheetError(f"the sample sheet {path} does not exist; give its path by `--config videos=PATH`.")
-    data = path.read_bytes()
+    try:
+        if not path.is_file():
+            raise SheetError(
+                f"the sample sheet {path} does not exist; give its path by `--config videos=PATH`."
+            )
+        data = path.read_bytes()
+    except OSError as error:
+        raise SheetError(f"the sample sheet {path} cannot be read: {error.strerror}.") from None
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -325,23 +330,30 @@ def _find_clips(sheet: Path, ids: set[str]) -> dict[str, list[Path]]:
     for depth in range(2):
         below: list[Path] = []
         for folder in folders:
-            with os.scandir(folder) as entries:
-                for entry in sorted(entries, key=lambda e: e.name):
-                    stem, dot, suffix = entry.name.rpartition(".")
-                    if entry.is_dir():
-                        if entry.name in ids and _has_images(Path(entry.path)):
-                            found.setdefault(entry.name, []).append(folder / entry.name)
-                        elif depth == 0 and not entry.name.startswith("."):
-                            below.append(folder / entry.name)
-                    elif stem in ids and dot + suffix.lower() in CLIP_SUFFIXES:
-                        found.setdefault(stem, []).append(folder / entry.name)
+            for entry in _listing(folder):
+                stem, dot, suffix = entry.name.rpartition(".")
+                if entry.is_dir():
+                    if entry.name in ids and _has_images(e.name for e in _listing(folder / entry.name)):
+                        found.setdefault(entry.name, []).append(folder / entry.name)
+                    elif depth == 0 and not entry.name.startswith("."):
+                        below.append(folder / entry.name)
+                elif stem in ids and dot + suffix.lower() in CLIP_SUFFIXES:
+                    found.setdefault(stem, []).append(folder / entry.name)
         folders = below
     return found
 
 
-def _has_images(folder: Path) -> bool:
-    with os.scandir(folder) as entries:
-        return any(Path(entry.name).suffix.lower() in IMAGE_SUFFIXES for entry in entries)
+def _listing(folder: Path) -> list[os.DirEntry[str]]:
+    """What stands in a folder, by name; nothing where that may not be known (lost+found)."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except PermissionError:
+        return []
+
+
+def _has_images(names: Iterable[str]) -> bool:
+    return any(map(is_image, names))
 
 
 def _clip_path(entry: Mapping[str, Any], where: str, sheet: Path, found: Mapping[str, list[Path]]) -> Path:
@@ -366,9 +378,12 @@ def _clip_path(entry: Mapping[str, Any], where: str, sheet: Path, found: Mapping
 
 def _beside(named: Path, what: str, where: str, sheet: Path) -> Path:
     """A file, or a folder of images, that a sheet names: beside the sheet, else from the working folder."""
-    for path in (sheet.parent / named, named):
-        if path.is_file() or (path.is_dir() and _has_images(path)):
-            return _plain(path, what, where)
+    try:
+        for path in (sheet.parent / named, named):
+            if path.is_file() or (path.is_dir() and _has_images(p.name for p in path.iterdir())):
+                return _plain(path, what, where)
+    except OSError as error:
+        raise SheetError(f'{where}: the {what} "{named}" cannot be read: {error.strerror}.') from None
     problem = "holds no images" if named.is_dir() or (sheet.parent / named).is_dir() else "does not exist"
     raise SheetError(f'{where}: the {what} "{named}" {problem}; give its path relative to the sheet.')
 
