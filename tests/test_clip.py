@@ -3,7 +3,8 @@ import os
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from video2policy.clip import (
     Frames,
     Limits,
     Source,
+    SourceFrame,
     complaint,
     extract,
     file_hash,
@@ -131,9 +133,9 @@ def test_a_clip_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_images_of_different_sizes_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "clip"
     folder.mkdir()
-    cv2.imwrite(str(folder / "0.png"), np.zeros((20, 30, 3), np.uint8))
-    cv2.imwrite(str(folder / "1.png"), np.zeros((30, 30, 3), np.uint8))
-    assert "1.png is 30x30" in reason(folder, tmp_path)
+    cv2.imwrite(str(folder / "0.png"), np.zeros((60, 80, 3), np.uint8))
+    cv2.imwrite(str(folder / "1.png"), np.zeros((80, 80, 3), np.uint8))
+    assert "1.png is 80x80" in reason(folder, tmp_path)
 
 
 def test_missing_empty_and_foreign_files(tmp_path: Path) -> None:
@@ -239,6 +241,60 @@ def test_turned_and_mirrored_clips_are_shown_as_they_are_played(
     (frame,) = Source.open(turned(write(tmp_path / "selfie.mp4", images), matrix))
     assert frame.image.shape == shown(images[0]).shape
     assert np.abs(frame.image.astype(int) - shown(images[0])).mean() < 12
+
+
+@pytest.mark.parametrize("size", [(4096, 16), (16, 2048), (32, 24), (1920, 64)])
+def test_a_clip_too_small_or_narrow_to_see_anything(tmp_path: Path, size: tuple[int, int]) -> None:
+    (tmp_path / "clip").mkdir()
+    cv2.imwrite(str(tmp_path / "clip" / "0.png"), np.zeros((*size[::-1], 3), np.uint8))
+    assert f"too small or too narrow ({size[0]}x{size[1]})" in reason(tmp_path / "clip", tmp_path)
+
+
+@dataclass
+class Timed(Source):
+    """A clip whose frames come at given times (s, None unknown), some damaged."""
+
+    times: Sequence[float | None] = ()
+    gone: Sequence[int] = ()
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        self.damaged = len(self.gone)
+        images = scene(len(self.times))
+        return (SourceFrame(i, self.times[i], images[i]) for i in range(len(images)) if i not in self.gone)
+
+
+@pytest.mark.parametrize(
+    ("rate", "times", "fps", "fault"),
+    [
+        (None, [2.0 * n for n in range(9)], 0.5, None),
+        (None, [n / 1000 for n in range(9)], 1000, None),
+        (30, [n / 570 for n in range(9)], 30, None),
+        (None, [0.0] * 9, 12, "frame rate unknown, 12 assumed"),
+        (None, [None] * 9, 12, "frame rate unknown, 12 assumed"),
+        (10, [0.033 * min(n, 5) + 0.2 * max(n - 5, 0) for n in range(12)], 8.058, "uneven frame times"),
+    ],
+)
+def test_the_rate_of_frames_by_their_times(
+    rate: float | None, times: list[float | None], fps: float, fault: str | None
+) -> None:
+    found = survey(Timed(Path("c.mp4"), rate or 12.0, rate is not None, times=times), Limits())
+    assert found.fps == pytest.approx(fps, rel=1e-3) and found.fault == fault
+
+
+def test_a_clip_is_as_long_as_its_times_say() -> None:
+    slow, fast = ([step * n for n in range(30)] for step in (3.0, 0.001))
+    with pytest.raises(Rejected, match="longer than 60 s"):
+        survey(Timed(Path("c.mp4"), timed=False, times=slow), Limits())
+    survey(Timed(Path("c.mp4"), timed=False, times=fast), Limits(max_seconds=1))
+
+
+def test_damaged_frames_keep_their_numbers_and_too_many_are_refused() -> None:
+    times = [n / 12 for n in range(20)]
+    found = survey(Timed(Path("c.mp4"), times=times, gone=[0, 7]), Limits())
+    assert (found.n_frames, found.fps) == (20, pytest.approx(12))
+    assert found.fault == "2 of 20 frames are damaged"
+    with pytest.raises(Rejected, match="11 of 20 frames are damaged; copy"):
+        survey(Timed(Path("c.mp4"), times=times, gone=range(8, 19)), Limits())
 
 
 def test_a_cover_is_not_the_clip(tmp_path: Path) -> None:
@@ -373,18 +429,24 @@ def test_static(tmp_path: Path) -> None:
     assert seen(write(tmp_path / "coin.mp4", coin)) is None
 
 
-def test_pixels_that_are_not_square(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("aspect", "width", "fault"), [((4, 3), 213, None), ((10, 1), 160, "pixels 10 times")]
+)
+def test_pixels_that_are_not_square(
+    tmp_path: Path, aspect: tuple[int, int], width: int, fault: str | None
+) -> None:
     path = tmp_path / "wide.mp4"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=12)
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
-        stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+        stream.codec_context.sample_aspect_ratio = Fraction(*aspect)
         for image in scene(12):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
     record, _ = extract(path, tmp_path / "frames")
-    assert (record["source_width"], record["source_height"]) == (213, 120)
-    assert Frames(tmp_path / "frames")[0].shape == (120, 213, 3)
+    assert (record["source_width"], record["source_height"]) == (width, 120)
+    assert Frames(tmp_path / "frames")[0].shape == (120, width, 3)
+    assert (fault or "None") in str(record["quality"]["fault"])
 
 
 @pytest.mark.parametrize(

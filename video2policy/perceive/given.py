@@ -31,7 +31,7 @@ def given_masks(path: Path, clip: Mapping[str, Any]) -> Mask:
     masks = np.zeros((len(wanted), size[1], size[0]), bool)
     count = 0
     for frame in Source.open(path):
-        count += 1
+        count = frame.index + 1
         shape = (clip["source_height"], clip["source_width"])
         if frame.image.shape[:2] != shape:
             raise Rejected(
