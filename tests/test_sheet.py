@@ -125,6 +125,7 @@ def test_what_is_chosen_by_itself_can_be_given(tsv: Write, tmp_path: Path) -> No
         ("shapes", '{"cube": {"mesh": "none.obj"}}', 'the mesh "none.obj" does not exist'),
         ("shapes", '{"cube": {}}', '"shapes" must map'),
         ("shapes", '{"cube": {"mass": 0}}', '"shapes" must map'),
+        ("shapes", '{"cube": {"mass": 1e-30}}', "0.0001 to 20"),
         ("accept", "ground", '"accept" must name gates'),
         ("camera", '{"roll": 90}', "roll"),
     ],
@@ -264,6 +265,8 @@ WRONG = [
     (["x\tc.mp4\tlifting cube up"], "", ["3 cells under 4 columns", "tabs"]),
     ([LIFT + "\t{cube: 1}"], "sizes", ["line 2", '"sizes" is not valid JSON']),
     ([LIFT + '\t{"cube": NaN}'], "sizes", ["not valid JSON", "NaN"]),
+    ([LIFT + '\t{"cube": 1e999}'], "sizes", ["not valid JSON", "1e999 is too large"]),
+    ([LIFT + '\t{"cube": 0.1, "cube": 0.2}'], "sizes", ["not valid JSON", '"cube" stands twice']),
     ([LIFT + "\t[1]"], "boxes", ['"boxes" must map objects']),
     ([LIFT + '\t{"cube": [5, 0, 5, 9]}'], "boxes", ['box of "cube" has no area', "x0 < x1"]),
     ([LIFT + '\t{"cube": [0, 9, 5, 2]}'], "boxes", ["no area"]),
@@ -274,6 +277,8 @@ WRONG = [
     ([LIFT + '\t{"cube": 85}'], "sizes", ['"sizes" must map', "at most 2"]),
     ([LIFT + '\t{"fov": 500}'], "camera", ['"camera" must hold']),
     ([LIFT + '\t{"fow": 50}'], "camera", ['"camera" must hold']),
+    ([LIFT + '\t{"fx": 1e300}'], "camera", ['"camera" must hold', "1 to 100000 pixels"]),
+    ([LIFT + '\t{"fx": 500, "fov": 20}'], "camera", ["one of fov (vertical, 5 to 150 degrees) and fx"]),
     ([LIFT + "\tsome"], "split", ["train, validation, test, unseen_instance", '"some"']),
     ([LIFT + "\tx"], "colour", ["line 1", 'unknown column "colour"']),
     ([LIFT + "\tx"], "clip", ['"clip" stands twice']),
@@ -404,7 +409,13 @@ def test_clips_beside_a_list(labels: Write, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "word"), [("[{", "not valid JSON"), ("{}", "a JSON list"), ("[]", "no rows")]
+    ("text", "word"),
+    [
+        ("[{", "not valid JSON"),
+        ('[{"id": NaN}]', "NaN is no JSON number"),
+        ("{}", "a JSON list"),
+        ("[]", "no rows"),
+    ],
 )
 def test_broken_lists(tmp_path: Path, text: str, word: str) -> None:
     path = tmp_path / "labels.json"

@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import logging
+import math
 import os
 import re
 import unicodedata
@@ -236,12 +237,31 @@ def _parse_cells(cells: Mapping[str, str], where: str) -> dict[str, Any]:
     return entry
 
 
-def _parse_json(text: str, what: str) -> Any:
+def _loads(text: str) -> Any:
+    """JSON without NaN, infinities and keys that stand twice. Raises ValueError or RecursionError."""
+
     def refuse(token: str) -> None:
         raise ValueError(f"{token} is no JSON number")
 
+    def finite(token: str) -> float:
+        number = float(token)
+        if math.isinf(number):
+            raise ValueError(f"{token} is too large")
+        return number
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        values = dict(pairs)
+        if len(values) < len(pairs):
+            keys = [key for key, _ in pairs]
+            raise ValueError(f'"{next(key for key in keys if keys.count(key) > 1)}" stands twice')
+        return values
+
+    return json.loads(text, parse_constant=refuse, parse_float=finite, object_pairs_hook=unique)
+
+
+def _parse_json(text: str, what: str) -> Any:
     try:
-        return json.loads(text, parse_constant=refuse)
+        return _loads(text)
     except (ValueError, RecursionError) as error:
         raise SheetError(f'{what} is not valid JSON ({error}); an example: {{"red cup": 0.1}}.') from None
 
@@ -249,7 +269,7 @@ def _parse_json(text: str, what: str) -> Any:
 def _json_entries(path: Path) -> Iterator[Entry]:
     text = _read_text(path)
     try:
-        rows = json.loads(text)
+        rows = _loads(text)
     except (ValueError, RecursionError) as error:
         raise SheetError(f"{path}: not valid JSON ({error}); is the file complete?") from None
     if not isinstance(rows, list):
