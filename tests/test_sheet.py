@@ -167,6 +167,18 @@ def test_spreadsheet_habits_are_read(tmp_path: Path) -> None:
     assert row.sizes == {"cube": 0.05}
 
 
+def test_empty_cells_at_the_end_are_none(tsv: Write) -> None:
+    for head, tail in (("", "\t"), ("\t", ""), ("\t\t", "\t")):
+        assert len(read_sheet(tsv(LIFT + tail, header=HEADER + head))) == 1
+
+
+def test_an_accent_may_be_typed_by_itself(tsv: Write) -> None:
+    (row,) = read_sheet(tsv("x\tc.mp4\tlifting cafe\u0301 up\tcaf\u00e9"))
+    (typed,) = read_sheet(tsv("x\tc.mp4\tlifting caf\u00e9 up\tcafe\u0301"))
+    assert row.labels == typed.labels == ("caf\u00e9",)
+    assert row.family == typed.family == "lift"
+
+
 def test_an_image_folder_is_a_clip(tsv: Write, tmp_path: Path) -> None:
     (tmp_path / "frames").mkdir()
     (tmp_path / "frames" / "0.png").write_bytes(b"png")
@@ -281,6 +293,14 @@ WRONG = [
     ([LIFT + '\t{"fx": 500, "fov": 20}'], "camera", ["one of fov (vertical, 5 to 150 degrees) and fx"]),
     ([LIFT + "\tsome"], "split", ["train, validation, test, unseen_instance", '"some"']),
     ([LIFT + "\tx"], "colour", ["line 1", 'unknown column "colour"']),
+    ([LIFT + "\tx"], "Split", ['unknown column "Split"; did you mean "split"']),
+    ([LIFT + '\t{"cube": [0, 0, 5, 5], "Cube": [7, 7, 9, 9]}'], "boxes", ['object "Cube" twice']),
+    (
+        [LIFT + '\t{"cube": [{"box": [0, 0, 5, 5]}, {"frame": 0, "box": [7, 7, 9, 9]}]}'],
+        "boxes",
+        ['two boxes of "cube" are on one frame'],
+    ),
+    ([LIFT + '\t{"cube": {"mesh": "."}}'], "shapes", ['"." is a folder, not a mesh']),
     ([LIFT + "\tx"], "clip", ['"clip" stands twice']),
     ([LIFT + '\t"{'], "sizes", ["quote"]),
     ([], "", ["no rows"]),

@@ -6,6 +6,7 @@ here. Needs the standard library and jsonschema only.
 """
 
 import csv
+import difflib
 import io
 import json
 import logging
@@ -194,8 +195,12 @@ def _tsv_entries(path: Path) -> Iterator[Entry]:
                 continue
             if not header:
                 header = [cell.strip() for cell in cells]
+                while not header[-1]:
+                    header.pop()
                 _check_header(header, where)
                 continue
+            while len(cells) > len(header) and not cells[-1].strip():
+                cells.pop()
             if len(cells) != len(header):
                 raise SheetError(
                     f"{where}: {len(cells)} cells under {len(header)} columns; "
@@ -212,7 +217,9 @@ def _check_header(header: Sequence[str], where: str) -> None:
         raise SheetError(f"{where}: the columns stand between commas or semicolons; separate them by tabs.")
     for name in header:
         if name not in COLUMNS:
-            raise SheetError(f'{where}: unknown column "{name}"; the columns are {", ".join(COLUMNS)}.')
+            close = difflib.get_close_matches(name.lower(), COLUMNS, 1)
+            meant = f'did you mean "{close[0]}"' if close else f"the columns are {', '.join(COLUMNS)}"
+            raise SheetError(f'{where}: unknown column "{name}"; {meant}.')
         if header.count(name) > 1:
             raise SheetError(f'{where}: the column "{name}" stands twice; keep one of them.')
     for name in REQUIRED_COLUMNS:
@@ -400,6 +407,8 @@ def _beside(named: Path, what: str, where: str, sheet: Path) -> Path:
     """A file, or a folder of images, that a sheet names: beside the sheet, else from the working folder."""
     try:
         for path in (sheet.parent / named, named):
+            if what == "mesh" and path.is_dir():
+                raise SheetError(f'{where}: the mesh "{named}" is a folder, not a mesh; give its file.')
             if path.is_file() or (path.is_dir() and _has_images(p.name for p in path.iterdir())):
                 return _plain(path, what, where)
     except OSError as error:
@@ -455,12 +464,15 @@ def _row(entry: dict[str, Any], where: str, sheet: Path, found: Mapping[str, lis
         raise SheetError(
             f'{where}: template {template.id} "{template.text}" cannot be done: {template.refusal}.'
         )
-    labels = tuple(" ".join(name.split()) for name in entry["objects"])
+    labels = tuple(unicodedata.normalize("NFC", " ".join(name.split())) for name in entry["objects"])
     objects = _identifiers(labels)
     ordered, match, template = _understand(entry["caption"], labels, objects, template, where)
     boxes = _by_object(entry.get("boxes"), "box", labels, objects, "boxes", where)
     for name, value in boxes.items():
-        for x0, y0, x1, y1 in (one["box"] for one in [value, *value.get("also", [])]):
+        placed = [value, *value.get("also", [])]
+        if len({one["frame"] for one in placed}) < len(placed):
+            raise SheetError(f'{where}: two boxes of "{name}" are on one frame; keep one of them.')
+        for x0, y0, x1, y1 in (one["box"] for one in placed):
             if x1 <= x0 or y1 <= y0:
                 raise SheetError(
                     f'{where}: the box of "{name}" has no area; give [x0, y0, x1, y1] with x0 < x1 and '
@@ -590,6 +602,8 @@ def _keyed(
             raise SheetError(
                 f'{where}: "{column}" names the unknown object "{key}"; the row has {", ".join(labels)}.'
             )
+        if name in keyed:
+            raise SheetError(f'{where}: "{column}" names the object "{key}" twice; keep one of them.')
         keyed[name] = value
     return keyed
 
