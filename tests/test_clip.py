@@ -243,6 +243,15 @@ def test_turned_and_mirrored_clips_are_shown_as_they_are_played(
     assert np.abs(frame.image.astype(int) - shown(images[0])).mean() < 12
 
 
+def test_a_turn_beside_data_that_pyav_does_not_know(tmp_path: Path) -> None:
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter clockwise
+    (image,) = scene(1)
+    PIL.Image.fromarray(image).save(tmp_path / "photo.jpg", exif=exif)
+    (frame,) = Source.open(tmp_path / "photo.jpg")
+    assert np.abs(frame.image.astype(int) - np.rot90(image, -1)).mean() < 12
+
+
 @pytest.mark.parametrize("size", [(4096, 16), (16, 2048), (32, 24), (1920, 64)])
 def test_a_clip_too_small_or_narrow_to_see_anything(tmp_path: Path, size: tuple[int, int]) -> None:
     (tmp_path / "clip").mkdir()

@@ -12,13 +12,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple, cast, overload
 
 import av
 import cv2
 import numpy as np
 import PIL.Image
-from av.sidedata.sidedata import Type as SideData
 from av.stream import Disposition
 from numpy.typing import NDArray
 
@@ -175,11 +174,8 @@ class Source:
                         self.damaged += 1
                         continue
                     image = square_pixels(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8), aspect)
-                    matrix = frame.side_data.get(SideData.DISPLAYMATRIX)
-                    if matrix is not None:
-                        image = upright(image, np.frombuffer(matrix, np.int32).reshape(3, 3))
                     last = frame.time or 0.0
-                    yield SourceFrame(index, frame.time, image)
+                    yield SourceFrame(index, frame.time, upright(image, display_matrix(frame)))
                 declared = (container.duration or 0) / av.time_base
                 if 0 < last < 0.9 * declared - 1 / self.fps:
                     self.faults.append(f"it ends after {last:.1f} of {declared:.1f} s")
@@ -193,12 +189,19 @@ def main_stream(streams: Iterable[av.VideoStream]) -> av.VideoStream | None:
     return max(moving, key=lambda s: (s.frames != 1, s.width * s.height), default=None)
 
 
-def upright(image: Image, matrix: NDArray[np.int32]) -> Image:
-    """The picture (H, W, 3) as a display matrix (3, 3) shows it, to the nearest quarter turn.
+def display_matrix(frame: av.VideoFrame) -> NDArray[Any]:
+    """What a pixel's (x, y) is multiplied with, as a row, for its place on the screen, (2, 2)."""
+    try:
+        data = cast(Mapping[str, Any], frame.side_data)["DISPLAYMATRIX"]
+        return np.frombuffer(bytes(data), np.int32).reshape(3, 3)[:2, :2]
+    except (KeyError, ValueError):  # none, or PyAV stumbles over data of another kind, such as EXIF
+        turn = np.radians(frame.rotation)
+        return np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
 
-    A pixel's (x, y) times the matrix is its place on the screen; mirrored ones are met in selfies.
-    """
-    (across, down), (right, along) = matrix[:2, :2].tolist()
+
+def upright(image: Image, matrix: NDArray[Any]) -> Image:
+    """The picture (H, W, 3) as a display matrix (2, 2) shows it, to the nearest quarter turn and mirrored."""
+    (across, down), (right, along) = matrix.tolist()
     if abs(down) > abs(across):
         image, across, along = image.swapaxes(0, 1), right, down
     return np.ascontiguousarray(image[:: -1 if along < 0 else 1, :: -1 if across < 0 else 1])
