@@ -20,16 +20,26 @@ from video2policy.workflow import (
     search_budget,
 )
 
+
+class Rows(dict):
+    """The sheet's rows by their clips' ids."""
+
+    def __missing__(self, video):
+        raise WorkflowError(
+            f'no clip "{video}" in {config["videos"]}, or ids, templates or limit leave it out'
+        )
+
+
 try:
-    ROWS = {
-        row.video: row
+    ROWS = Rows(
+        (row.video, row)
         for row in read_sheet(
             config["videos"],
             ids=as_list(config["ids"]),
             templates=as_list(config["templates"]),
             limit=int(config["limit"]),
         )
-    }
+    )
 except SheetError as error:
     sys.exit(str(error))
 

@@ -27,7 +27,7 @@ def main(
     quality = record["quality"]
     better = None
     if quality["fault"]:
-        better = f"the file ends early or is damaged ({quality['fault']}); what decodes was used"
+        better = f"the file is cut off, damaged or odd ({quality['fault']}); what decodes was used"
     elif not quality["camera_motion_measurable"]:
         better = "too few features to measure the camera's motion; it was taken as fixed"
     still = 1.0 - 0.5 * quality["camera_motion"] / limits.max_camera_motion

@@ -11,7 +11,16 @@ from video2policy.mask import load_masks
 from video2policy.mesh import load
 from video2policy.perceive import hand
 from video2policy.perceive.depth import METHOD, View, object_depth
-from video2policy.perceive.scale import UNSURE, Lens, Measured, complaint, find_sizes, rho
+from video2policy.perceive.scale import (
+    UNLIKE,
+    UNSURE,
+    Lens,
+    Measured,
+    complaint,
+    disagreement,
+    find_sizes,
+    rho,
+)
 from video2policy.perceive.verdict import Rejected, Verdict
 
 log = logging.getLogger("video2policy")
@@ -51,15 +60,26 @@ def main(
             {name: object_depth(view.camera, contact) for name, contact in view.contacts.items()},
             {name: contact.on_table() for name, contact in view.contacts.items()},
         )
+    given = row["sizes"] or {}
     size = find_sizes(
         objects,
-        row["sizes"] or {},
+        given,
         by_depth,
         (ruler.depth_scale, ruler.uncertainty) if ruler else None,
         Lens(view.focal_uncertainty, view.pitch_uncertainty),
     )[obj]
     size_json.write_text(json.dumps(size.to_json(), indent=1) + "\n")
     item = objects[obj]
+    unlike = disagreement(given[obj], item.dimensions * size.scale) if obj in given else 1.0
+    if unlike > UNLIKE:
+        sides, seen = (
+            " x ".join(f"{100 * v:.3g}" for v in sorted(lengths))
+            for lengths in (given[obj], item.dimensions * size.scale)
+        )
+        raise Rejected(
+            f"{item.label} is {sides} cm in the sheet, but what is seen would be {seen} cm; correct the "
+            "three sides (metres), give the longest alone, or a better box"
+        )
     reason = complaint(item.label, float(item.dimensions[-1]) * size.scale, size.uncertainty, most_uncertain)
     if reason:
         raise Rejected(reason)
@@ -67,7 +87,7 @@ def main(
     log.info("%s: %s cm, from %s", item.label, words, size.source)
     if size.doubt:
         log.warning("%s", size.doubt)
-    confidence = float(np.clip(1 - 1.5 * size.uncertainty, 0.05, 1)) * (0.3 if size.doubt else 1.0)
+    confidence = float(np.clip(1 - 1.5 * size.uncertainty, 0.05, 1)) * (0.3 if size.doubt else 1.0) / unlike
     return Verdict(
         "scale",
         True,

@@ -1,7 +1,10 @@
 import json
+import os
 import struct
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import cv2
 import numpy as np
 import PIL.Image
 import pytest
+from av.stream import Disposition
 
 from scripts import frames as frames_script
 from tests.conftest import RenderedClip
@@ -18,8 +22,10 @@ from video2policy.clip import (
     Frames,
     Limits,
     Source,
+    SourceFrame,
     complaint,
     extract,
+    file_hash,
     photo_lens,
     survey,
     thumbnail,
@@ -46,7 +52,7 @@ def scene(count: int, seed: int = 0, shift: float = 0.0) -> list[np.ndarray]:
 
 def write(path: Path, images: list[np.ndarray], codec: str = "libx264", fps: int = 12) -> Path:
     pixel = {"gif": "rgb8", "ffv1": "bgr0"}.get(codec, "yuv420p")
-    with av.open(str(path), "w") as container:
+    with av.open(f"file:{path}", "w") as container:
         stream = container.add_stream(codec, rate=fps)
         stream.bit_rate = 4_000_000
         stream.width, stream.height, stream.pix_fmt = images[0].shape[1], images[0].shape[0], pixel
@@ -88,6 +94,12 @@ def test_containers(tmp_path: Path, name: str, codec: str) -> None:
         assert np.abs(found[index].astype(int) - images[index]).mean() < 15
 
 
+def test_a_colon_in_a_name_is_no_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(Path("10:30 cup.mp4"), scene(9), "mpeg4")
+    assert len(list(Source.open(Path("10:30 cup.mp4")))) == 9
+
+
 def test_image_folder_in_natural_order(tmp_path: Path) -> None:
     images = scene(12)
     folder = tmp_path / "clip"
@@ -99,12 +111,31 @@ def test_image_folder_in_natural_order(tmp_path: Path) -> None:
     assert np.abs(Frames(tmp_path / "frames")[10].astype(int) - images[10]).mean() < 8
 
 
+def test_only_images_count_in_a_folder(tmp_path: Path) -> None:
+    """Not the files that macOS hides beside them; a raised 2 is no number."""
+    folder = tmp_path / "clip"
+    folder.mkdir()
+    for name, image in zip(("0.png", "1.png", "\u00b20.png"), scene(3), strict=True):
+        cv2.imwrite(str(folder / name), image)
+    before = file_hash(folder)
+    for name in ("._0.png", "._1.png", ".DS_Store"):
+        (folder / name).write_bytes(b"fork")
+    assert len(list(Source.open(folder))) == 3
+    assert file_hash(folder) == before
+
+
+def test_a_clip_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "clip.mp4", scene(1))
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert "may not be read (permission denied)" in reason(path, tmp_path)
+
+
 def test_images_of_different_sizes_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "clip"
     folder.mkdir()
-    cv2.imwrite(str(folder / "0.png"), np.zeros((20, 30, 3), np.uint8))
-    cv2.imwrite(str(folder / "1.png"), np.zeros((30, 30, 3), np.uint8))
-    assert "1.png is 30x30" in reason(folder, tmp_path)
+    cv2.imwrite(str(folder / "0.png"), np.zeros((60, 80, 3), np.uint8))
+    cv2.imwrite(str(folder / "1.png"), np.zeros((80, 80, 3), np.uint8))
+    assert "1.png is 80x80" in reason(folder, tmp_path)
 
 
 def test_missing_empty_and_foreign_files(tmp_path: Path) -> None:
@@ -167,12 +198,15 @@ def test_long_side_and_upscaling(tmp_path: Path) -> None:
     assert same["scale"] == 1.0
 
 
-def turned(path: Path) -> Path:
-    """Write a quarter turn into the display matrix of an MP4 file, as phones do."""
+QUARTER = (0, 1, -1, 0)
+
+
+def turned(path: Path, matrix: tuple[int, int, int, int] = QUARTER) -> Path:
+    """Write a quarter turn, or what else, into the display matrix of an MP4 file, as phones do."""
     data = bytearray(path.read_bytes())
     at = data.index(b"tkhd") + 4 + 40  # version 0: the matrix stands 40 bytes behind the tag
-    one = 1 << 16
-    data[at : at + 36] = struct.pack(">9i", 0, one, 0, -one, 0, 0, 0, 0, 1 << 30)
+    a, b, c, d = (value << 16 for value in matrix)
+    data[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
     path.write_bytes(data)
     return path
 
@@ -185,6 +219,115 @@ def test_rotation_of_a_phone_is_respected(tmp_path: Path) -> None:
     shown = Frames(tmp_path / "frames")[0]
     clockwise = np.rot90(images[0], -1)
     assert np.abs(shown.astype(int) - clockwise).mean() < 12
+
+
+@pytest.mark.parametrize(
+    ("matrix", "shown"),
+    [
+        ((1, 0, 0, 1), lambda image: image),
+        (QUARTER, lambda image: np.rot90(image, -1)),
+        ((-1, 0, 0, -1), lambda image: np.rot90(image, 2)),
+        ((0, -1, 1, 0), np.rot90),
+        ((-1, 0, 0, 1), np.fliplr),
+        ((1, 0, 0, -1), np.flipud),
+        ((0, 1, 1, 0), lambda image: image.swapaxes(0, 1)),
+        ((0, -1, -1, 0), lambda image: np.rot90(image, 2).swapaxes(0, 1)),
+    ],
+)
+def test_turned_and_mirrored_clips_are_shown_as_they_are_played(
+    tmp_path: Path, matrix: tuple[int, int, int, int], shown: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    images = scene(1)
+    (frame,) = Source.open(turned(write(tmp_path / "selfie.mp4", images), matrix))
+    assert frame.image.shape == shown(images[0]).shape
+    assert np.abs(frame.image.astype(int) - shown(images[0])).mean() < 12
+
+
+def test_a_turn_beside_data_that_pyav_does_not_know(tmp_path: Path) -> None:
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter clockwise
+    (image,) = scene(1)
+    PIL.Image.fromarray(image).save(tmp_path / "photo.jpg", exif=exif)
+    (frame,) = Source.open(tmp_path / "photo.jpg")
+    assert np.abs(frame.image.astype(int) - np.rot90(image, -1)).mean() < 12
+
+
+@pytest.mark.parametrize("size", [(4096, 16), (16, 2048), (32, 24), (1920, 64)])
+def test_a_clip_too_small_or_narrow_to_see_anything(tmp_path: Path, size: tuple[int, int]) -> None:
+    (tmp_path / "clip").mkdir()
+    cv2.imwrite(str(tmp_path / "clip" / "0.png"), np.zeros((*size[::-1], 3), np.uint8))
+    assert f"too small or too narrow ({size[0]}x{size[1]})" in reason(tmp_path / "clip", tmp_path)
+
+
+@dataclass
+class Timed(Source):
+    """A clip whose frames come at given times (s, None unknown), some damaged."""
+
+    times: Sequence[float | None] = ()
+    gone: Sequence[int] = ()
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        self.damaged = len(self.gone)
+        images = scene(len(self.times))
+        return (SourceFrame(i, self.times[i], images[i]) for i in range(len(images)) if i not in self.gone)
+
+
+@pytest.mark.parametrize(
+    ("rate", "times", "fps", "fault"),
+    [
+        (None, [2.0 * n for n in range(9)], 0.5, None),
+        (None, [n / 1000 for n in range(9)], 1000, None),
+        (30, [n / 570 for n in range(9)], 30, None),
+        (None, [0.0] * 9, 12, "frame rate unknown, 12 assumed"),
+        (None, [None] * 9, 12, "frame rate unknown, 12 assumed"),
+        (10, [0.033 * min(n, 5) + 0.2 * max(n - 5, 0) for n in range(12)], 8.058, "uneven frame times"),
+    ],
+)
+def test_the_rate_of_frames_by_their_times(
+    rate: float | None, times: list[float | None], fps: float, fault: str | None
+) -> None:
+    found = survey(Timed(Path("c.mp4"), rate or 12.0, rate is not None, times=times), Limits())
+    assert found.fps == pytest.approx(fps, rel=1e-3) and found.fault == fault
+
+
+def test_a_clip_is_as_long_as_its_times_say() -> None:
+    slow, fast = ([step * n for n in range(30)] for step in (3.0, 0.001))
+    with pytest.raises(Rejected, match="longer than 60 s"):
+        survey(Timed(Path("c.mp4"), timed=False, times=slow), Limits())
+    survey(Timed(Path("c.mp4"), timed=False, times=fast), Limits(max_seconds=1))
+
+
+def test_damaged_frames_keep_their_numbers_and_too_many_are_refused() -> None:
+    times = [n / 12 for n in range(20)]
+    found = survey(Timed(Path("c.mp4"), times=times, gone=[0, 7]), Limits())
+    assert (found.n_frames, found.fps) == (20, pytest.approx(12))
+    assert found.fault == "2 of 20 frames are damaged"
+    with pytest.raises(Rejected, match="11 of 20 frames are damaged; copy"):
+        survey(Timed(Path("c.mp4"), times=times, gone=range(8, 19)), Limits())
+
+
+def test_a_cover_is_not_the_clip(tmp_path: Path) -> None:
+    """Nor is a small preview, whichever comes first."""
+    path = tmp_path / "covered.mp4"
+    cover, preview = np.zeros((400, 400, 3), np.uint8), np.zeros((60, 80, 3), np.uint8)
+    pictures = [("mjpeg", [cover]), ("mpeg4", [preview] * 9), ("mpeg4", scene(9))]
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream(codec, rate=12) for codec, _ in pictures]
+        for stream, (codec, images) in zip(streams, pictures, strict=True):
+            stream.height, stream.width = images[0].shape[:2]
+            stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        streams[0].disposition = Disposition.attached_pic
+        for stream, (_, images) in zip(streams, pictures, strict=True):
+            for image in images:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            container.mux(stream.encode())
+    assert [frame.image.shape for frame in Source.open(path)] == [(*SIZE[::-1], 3)] * 9
+
+
+def test_a_list_of_other_files_is_not_followed(tmp_path: Path) -> None:
+    write(tmp_path / "clip.mp4", scene(9), "mpeg4")
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile clip.mp4\n")
+    assert "is a list of other files" in reason(tmp_path / "list.mp4", tmp_path)
 
 
 def seen(path: Path, **limits: float) -> str | None:
@@ -295,18 +438,24 @@ def test_static(tmp_path: Path) -> None:
     assert seen(write(tmp_path / "coin.mp4", coin)) is None
 
 
-def test_pixels_that_are_not_square(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("aspect", "width", "fault"), [((4, 3), 213, None), ((10, 1), 160, "pixels 10 times")]
+)
+def test_pixels_that_are_not_square(
+    tmp_path: Path, aspect: tuple[int, int], width: int, fault: str | None
+) -> None:
     path = tmp_path / "wide.mp4"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=12)
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
-        stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+        stream.codec_context.sample_aspect_ratio = Fraction(*aspect)
         for image in scene(12):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
     record, _ = extract(path, tmp_path / "frames")
-    assert (record["source_width"], record["source_height"]) == (213, 120)
-    assert Frames(tmp_path / "frames")[0].shape == (120, 213, 3)
+    assert (record["source_width"], record["source_height"]) == (width, 120)
+    assert Frames(tmp_path / "frames")[0].shape == (120, width, 3)
+    assert (fault or "None") in str(record["quality"]["fault"])
 
 
 @pytest.mark.parametrize(

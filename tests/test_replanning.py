@@ -70,7 +70,7 @@ CODE = [
 
 CONFIG = [
     slow("frames: {max_frames: 30}", FRAMES),
-    slow("frames: {quality: {cut: 0.5}}", FRAMES),
+    slow("frames: {quality: {max_cuts: 2}}", FRAMES),
     ("perception: {segment: sam2}", SEGMENTED),
     slow("perception: {depth: moge}", DEEP),
     slow("perception: {track: foundation_pose}", {"track"} | SCENE),

@@ -1,6 +1,7 @@
 """Sample sheets: what is read, and one clear sentence for everything that can be wrong."""
 
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -124,6 +125,7 @@ def test_what_is_chosen_by_itself_can_be_given(tsv: Write, tmp_path: Path) -> No
         ("shapes", '{"cube": {"mesh": "none.obj"}}', 'the mesh "none.obj" does not exist'),
         ("shapes", '{"cube": {}}', '"shapes" must map'),
         ("shapes", '{"cube": {"mass": 0}}', '"shapes" must map'),
+        ("shapes", '{"cube": {"mass": 1e-30}}', "0.0001 to 20"),
         ("accept", "ground", '"accept" must name gates'),
         ("camera", '{"roll": 90}', "roll"),
     ],
@@ -165,11 +167,74 @@ def test_spreadsheet_habits_are_read(tmp_path: Path) -> None:
     assert row.sizes == {"cube": 0.05}
 
 
+def test_empty_cells_at_the_end_are_none(tsv: Write) -> None:
+    for head, tail in (("", "\t"), ("\t", ""), ("\t\t", "\t")):
+        assert len(read_sheet(tsv(LIFT + tail, header=HEADER + head))) == 1
+
+
+def test_an_accent_may_be_typed_by_itself(tsv: Write) -> None:
+    (row,) = read_sheet(tsv("x\tc.mp4\tlifting cafe\u0301 up\tcaf\u00e9"))
+    (typed,) = read_sheet(tsv("x\tc.mp4\tlifting caf\u00e9 up\tcafe\u0301"))
+    assert row.labels == typed.labels == ("caf\u00e9",)
+    assert row.family == typed.family == "lift"
+
+
 def test_an_image_folder_is_a_clip(tsv: Write, tmp_path: Path) -> None:
     (tmp_path / "frames").mkdir()
     (tmp_path / "frames" / "0.png").write_bytes(b"png")
     (row,) = read_sheet(tsv("x\tframes\tlifting cube up\tcube"))
     assert row.clip == tmp_path / "frames"
+
+
+@pytest.mark.parametrize("name", ["{video}.mp4", "a}.mp4", "{x}/c.mp4", "results/demo/{x}.mp4"])
+def test_a_path_with_braces_is_refused(tsv: Write, tmp_path: Path, name: str) -> None:
+    """Snakemake would take it for a pattern."""
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(b"clip")
+    with pytest.raises(SheetError, match=r'line 2: the path of the clip ".*" holds { or }; rename it'):
+        read_sheet(tsv(f"x\t{name}\tlifting cube up\tcube"))
+
+
+def test_masks_and_clips_found_by_their_id_are_refused_likewise(tsv: Write, tmp_path: Path) -> None:
+    (tmp_path / "{").mkdir()
+    (tmp_path / "{" / "0.png").write_bytes(b"png")
+    with pytest.raises(SheetError, match="the path of the masks"):
+        read_sheet(tsv(LIFT + '\t{"cube": "{"}', header=HEADER + "\tmasks"))
+    (tmp_path / "{" / "1.webm").write_bytes(b"clip")
+    (tmp_path / "labels.json").write_text(json.dumps([ssv2("1", 93, "cup")]))
+    with pytest.raises(SheetError, match="the path of the clip"):
+        read_sheet(tmp_path / "labels.json")
+
+
+def test_what_macos_leaves_beside_images_is_none_of_them(tsv: Write, tmp_path: Path) -> None:
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames" / "._0.png").write_bytes(b"fork")
+    path = tsv("x\tframes\tlifting cube up\tcube")
+    with pytest.raises(SheetError, match="holds no images"):
+        read_sheet(path)
+    (tmp_path / "frames" / "0.TIF").write_bytes(b"tif")
+    assert read_sheet(path)[0].clip == tmp_path / "frames"
+
+
+def test_what_may_not_be_read_is_said(
+    tsv: Write, labels: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SheetError, match=r"the clip .* cannot be read: File name too long"):
+        read_sheet(tsv(f"x\t{'a' * 300}.mp4\tlifting cube up\tcube"))
+    path = labels(ssv2("1", 93, "cup"))
+    (tmp_path / "lost+found").mkdir()
+    scan, denied = os.scandir, PermissionError(13, "Permission denied")
+
+    def scandir(folder: Path) -> Any:
+        if folder.name == "lost+found":
+            raise denied
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert read_sheet(path)[0].clip == tmp_path / "webm" / "1.webm", "others' folders are passed over"
+    monkeypatch.setattr(Path, "read_bytes", lambda path: (_ for _ in ()).throw(denied))
+    with pytest.raises(SheetError, match=r"labels\.json cannot be read: Permission denied"):
+        read_sheet(path)
 
 
 def test_demo_clips_need_not_exist(tsv: Write) -> None:
@@ -212,17 +277,30 @@ WRONG = [
     (["x\tc.mp4\tlifting cube up"], "", ["3 cells under 4 columns", "tabs"]),
     ([LIFT + "\t{cube: 1}"], "sizes", ["line 2", '"sizes" is not valid JSON']),
     ([LIFT + '\t{"cube": NaN}'], "sizes", ["not valid JSON", "NaN"]),
+    ([LIFT + '\t{"cube": 1e999}'], "sizes", ["not valid JSON", "1e999 is too large"]),
+    ([LIFT + '\t{"cube": 0.1, "cube": 0.2}'], "sizes", ["not valid JSON", '"cube" stands twice']),
     ([LIFT + "\t[1]"], "boxes", ['"boxes" must map objects']),
     ([LIFT + '\t{"cube": [5, 0, 5, 9]}'], "boxes", ['box of "cube" has no area', "x0 < x1"]),
     ([LIFT + '\t{"cube": [0, 9, 5, 2]}'], "boxes", ["no area"]),
     ([LIFT + '\t{"cube": [0, 9, 5]}'], "boxes", ['"boxes" must map objects']),
     ([LIFT + '\t{"cube": {"frame": -1, "box": [0, 0, 5, 5]}}'], "boxes", ['"boxes" must map objects']),
     ([LIFT + '\t{"cube": -0.1}'], "sizes", ['"sizes" must map', "metres"]),
+    ([LIFT + '\t{"cube": [0.1, 0.00001, 0.1]}'], "sizes", ['"sizes" must map', "at least 0.0005"]),
     ([LIFT + '\t{"cube": 85}'], "sizes", ['"sizes" must map', "at most 2"]),
     ([LIFT + '\t{"fov": 500}'], "camera", ['"camera" must hold']),
     ([LIFT + '\t{"fow": 50}'], "camera", ['"camera" must hold']),
+    ([LIFT + '\t{"fx": 1e300}'], "camera", ['"camera" must hold', "1 to 100000 pixels"]),
+    ([LIFT + '\t{"fx": 500, "fov": 20}'], "camera", ["one of fov (vertical, 5 to 150 degrees) and fx"]),
     ([LIFT + "\tsome"], "split", ["train, validation, test, unseen_instance", '"some"']),
     ([LIFT + "\tx"], "colour", ["line 1", 'unknown column "colour"']),
+    ([LIFT + "\tx"], "Split", ['unknown column "Split"; did you mean "split"']),
+    ([LIFT + '\t{"cube": [0, 0, 5, 5], "Cube": [7, 7, 9, 9]}'], "boxes", ['object "Cube" twice']),
+    (
+        [LIFT + '\t{"cube": [{"box": [0, 0, 5, 5]}, {"frame": 0, "box": [7, 7, 9, 9]}]}'],
+        "boxes",
+        ['two boxes of "cube" are on one frame'],
+    ),
+    ([LIFT + '\t{"cube": {"mesh": "."}}'], "shapes", ['"." is a folder, not a mesh']),
     ([LIFT + "\tx"], "clip", ['"clip" stands twice']),
     ([LIFT + '\t"{'], "sizes", ["quote"]),
     ([], "", ["no rows"]),
@@ -281,7 +359,7 @@ def test_ssv2_rows(labels: Write, tmp_path: Path) -> None:
 def test_filters(labels: Write) -> None:
     path = labels(ssv2("1", 93, "cup"), ssv2("2", 94, "cup"), ssv2("3", 93, "box"), ssv2("4", 143, "lemon"))
     assert [r.video for r in read_sheet(path, ids=["3", "1"])] == ["1", "3"]
-    assert [r.video for r in read_sheet(path, ids=[3])] == ["3"]  # type: ignore[list-item]
+    assert [r.video for r in read_sheet(path, ids=[3])] == ["3"]
     assert [r.video for r in read_sheet(path, templates=[93])] == ["1", "3"]
     assert [r.video for r in read_sheet(path, templates=["pushing something from right to left"])] == ["2"]
     assert [r.video for r in read_sheet(path, templates=[93], limit=1)] == ["1"]
@@ -293,6 +371,20 @@ def test_filters(labels: Write) -> None:
         read_sheet(path, templates=[27])
     with pytest.raises(SheetError, match="not one of SSv2's 174"):
         read_sheet(path, templates=["dancing"])
+
+
+def test_an_id_that_looks_like_a_number(labels: Write) -> None:
+    """The command line makes 1 of 001 and 100000.0 of 1e5."""
+    path = labels(ssv2("001", 93, "cup"), ssv2("1e5", 93, "cup"))
+    for number in (1, 1e5):
+        with pytest.raises(
+            SheetError, match=r"no row has the id .*looks like a number: write ids='\[\"001\"\]'"
+        ):
+            read_sheet(path, ids=[number])
+    path = labels(ssv2("001", 93, "cup"), ssv2("1", 93, "cup"))
+    with pytest.raises(SheetError, match='the id 1 that the config asks for may be "001" and "1"; an id'):
+        read_sheet(path, ids=[1])
+    assert [row.video for row in read_sheet(path, ids=["1"])] == ["1"]
 
 
 def test_a_limit_passes_over_refused_templates(labels: Write, caplog: pytest.LogCaptureFixture) -> None:
@@ -337,7 +429,13 @@ def test_clips_beside_a_list(labels: Write, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "word"), [("[{", "not valid JSON"), ("{}", "a JSON list"), ("[]", "no rows")]
+    ("text", "word"),
+    [
+        ("[{", "not valid JSON"),
+        ('[{"id": NaN}]', "NaN is no JSON number"),
+        ("{}", "a JSON list"),
+        ("[]", "no rows"),
+    ],
 )
 def test_broken_lists(tmp_path: Path, text: str, word: str) -> None:
     path = tmp_path / "labels.json"

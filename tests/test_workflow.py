@@ -129,6 +129,14 @@ def test_a_bad_sheet_aborts_in_one_sentence_before_any_work(
     assert not (project.folder / "results").exists()
 
 
+def test_an_unknown_clip_is_named(tmp_path: Path) -> None:
+    project = Project.copy(tmp_path / "project")
+    project.write_sheet(demo_rows()[:1])
+    done = project.run("--dry-run", "results/videos/nosuch/scene.json")
+    assert done.returncode != 0
+    assert 'no clip "nosuch" in videos.tsv, or ids' in done.stdout + done.stderr
+
+
 def test_an_unknown_config_name_is_refused(tmp_path: Path) -> None:
     project = Project.copy(tmp_path / "project")
     project.write_sheet(demo_rows()[:1])

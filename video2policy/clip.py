@@ -7,28 +7,41 @@ Pixels are RGB uint8 (H, W, 3). "Source" is the clip as it was given, "frames" w
 from __future__ import annotations
 
 import hashlib
+import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple, cast, overload
 
 import av
 import cv2
 import numpy as np
 import PIL.Image
+from av.stream import Disposition
 from numpy.typing import NDArray
 
+from video2policy.files import is_image
 from video2policy.perceive.verdict import Rejected
 
 Image = NDArray[np.uint8]
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 FOLDER_FPS = 12.0
 """Frames per second of an image folder, which does not say; SSv2's rate."""
 THUMBNAIL = 320
 """Long side in pixels at which quality is judged, so that thresholds hold at any resolution."""
 
+LISTS = frozenset({"concat", "dash", "hls"})
+"""Formats that hold no pictures but names of other files."""
+
+MIN_ASPECT = 0.2
+"""Width of a pixel over its height, or the other way round, below which what the file says is no aspect."""
+MIN_SIDE, MAX_ELONGATION = 48, 10
+"""Pixels on the short side, and how many times as long the long one may be, for anything to be seen."""
+MAX_DAMAGED = 0.2
+"""Share of damaged frames beyond which what is left is no clip."""
+UNEVEN = 0.1
+"""Distance in time from even spacing, as a part of the clip, that makes speeds in it wrong."""
 
 DARK = 24
 """Grey value below which nothing can be told; no part of a black frame is brighter."""
@@ -81,24 +94,29 @@ class SourceFrame:
 class Source:
     """A clip that can be decoded more than once, one frame in memory at a time.
 
-    ``fault`` tells, after a pass, why decoding ended early (a truncated or damaged file), else None;
-    ``lens`` what the clip's metadata say of the lens: ``equivalent`` focal length (mm, 35 mm film), the
+    After a pass ``faults`` tell what is odd about it, such as why decoding ended early, and ``damaged`` how
+    many frames were left out, which keep their numbers. ``timed``: whether ``fps`` was read, not assumed.
+    ``lens`` tells what the clip's metadata say of the lens: ``equivalent`` focal length (mm, 35 mm film), the
     ``source`` of it, and whether it is a ``video``, which may be cropped.
     """
 
     path: Path
     fps: float = FOLDER_FPS
-    fault: str | None = None
+    timed: bool = True
+    damaged: int = 0
+    faults: list[str] = field(default_factory=list)
     lens: dict[str, Any] | None = None
     _images: list[Path] = field(default_factory=list)
 
     @classmethod
     def open(cls, path: Path) -> Source:
-        """Raises Rejected for a missing or empty clip, in one sentence that names it."""
+        """Raises Rejected for a missing, unreadable or empty clip, in one sentence that names it."""
+        if path.exists() and not os.access(path, os.R_OK):
+            raise Rejected(f"clip {path} may not be read (permission denied); give yourself the right to")
         if path.is_dir():
             images = sorted(
-                (p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES),
-                key=lambda p: [int(s) if s.isdigit() else s for s in re.split(r"(\d+)", p.name)],
+                (p for p in path.iterdir() if is_image(p.name)),
+                key=lambda p: [int(s) if s.isdecimal() else s for s in re.split(r"(\d+)", p.name)],
             )
             if not images:
                 raise Rejected(f"clip {path} is a folder without images; put its frames there or give a file")
@@ -110,7 +128,7 @@ class Source:
         return cls(path)
 
     def __iter__(self) -> Iterator[SourceFrame]:
-        self.fault = None
+        self.faults, self.damaged = [], 0
         return self._decode_images() if self._images else self._decode_video()
 
     def _decode_images(self) -> Iterator[SourceFrame]:
@@ -119,7 +137,7 @@ class Source:
         for index, path in enumerate(self._images):
             image = cv2.imread(str(path), cv2.IMREAD_COLOR)
             if image is None:
-                self.fault = f"{path.name} is not a readable image"
+                self.faults.append(f"{path.name} is not a readable image")
                 return
             if shape is not None and image.shape != shape:
                 raise Rejected(
@@ -131,37 +149,67 @@ class Source:
 
     def _decode_video(self) -> Iterator[SourceFrame]:
         try:
-            with av.open(str(self.path)) as container:
-                if not container.streams.video:
-                    raise Rejected(f"clip {self.path} has no video stream; give a video file")
-                stream = container.streams.video[0]
+            # "10:30.mp4" would name a protocol; what lists other files must not reach the network.
+            with av.open(f"file:{self.path}", options={"protocol_whitelist": "file"}) as container:
+                if container.format.name in LISTS:
+                    raise Rejected(f"clip {self.path} is a list of other files; give a video file")
+                stream = main_stream(container.streams.video)
+                if stream is None:
+                    raise Rejected(
+                        f"clip {self.path} has no video stream that can be decoded; give a video file"
+                    )
                 stream.thread_type = "AUTO"
                 # Files without proper time stamps declare absurd rates (seen: 570 for one of 30).
                 rates = (stream.average_rate, stream.guessed_rate)
-                self.fps = float(next((r for r in rates if r and 1 <= r <= 240), FOLDER_FPS))
+                rate = next((r for r in rates if r and 1 <= r <= 240), None)
+                self.fps, self.timed = float(rate or FOLDER_FPS), rate is not None
                 self.lens = video_lens({**container.metadata, **stream.metadata})
                 aspect = float(stream.sample_aspect_ratio or 1)
-                index, last = 0, 0.0
-                for frame in container.decode(stream):
+                if not MIN_ASPECT < aspect < 1 / MIN_ASPECT:
+                    self.faults.append(f"pixels {aspect:.3g} times as wide as high are taken as square")
+                    aspect = 1.0
+                last = 0.0
+                for index, frame in enumerate(container.decode(stream)):
                     if frame.is_corrupt:
-                        self.fault = "some frames are damaged"
+                        self.damaged += 1
                         continue
                     image = square_pixels(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8), aspect)
-                    # The display matrix turns counter-clockwise, as rot90 does.
-                    turns = round(frame.rotation / 90) % 4
                     last = frame.time or 0.0
-                    yield SourceFrame(index, frame.time, np.ascontiguousarray(np.rot90(image, turns)))
-                    index += 1
+                    yield SourceFrame(index, frame.time, upright(image, display_matrix(frame)))
                 declared = (container.duration or 0) / av.time_base
                 if 0 < last < 0.9 * declared - 1 / self.fps:
-                    self.fault = f"it ends after {last:.1f} of {declared:.1f} s"
+                    self.faults.append(f"it ends after {last:.1f} of {declared:.1f} s")
         except av.FFmpegError as error:
-            self.fault = error.strerror or type(error).__name__
+            self.faults.append(error.strerror or type(error).__name__)
+
+
+def main_stream(streams: Iterable[av.VideoStream]) -> av.VideoStream | None:
+    """The stream of a container that is the clip: the largest picture, no cover and no thumbnail."""
+    moving = [s for s in streams if s.codec_context and not s.disposition & Disposition.attached_pic]
+    return max(moving, key=lambda s: (s.frames != 1, s.width * s.height), default=None)
+
+
+def display_matrix(frame: av.VideoFrame) -> NDArray[Any]:
+    """What a pixel's (x, y) is multiplied with, as a row, for its place on the screen, (2, 2)."""
+    try:
+        data = cast(Mapping[str, Any], frame.side_data)["DISPLAYMATRIX"]
+        return np.frombuffer(bytes(data), np.int32).reshape(3, 3)[:2, :2]
+    except (KeyError, ValueError):  # none, or PyAV stumbles over data of another kind, such as EXIF
+        turn = np.radians(frame.rotation)
+        return np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+
+
+def upright(image: Image, matrix: NDArray[Any]) -> Image:
+    """The picture (H, W, 3) as a display matrix (2, 2) shows it, to the nearest quarter turn and mirrored."""
+    (across, down), (right, along) = matrix.tolist()
+    if abs(down) > abs(across):
+        image, across, along = image.swapaxes(0, 1), right, down
+    return np.ascontiguousarray(image[:: -1 if along < 0 else 1, :: -1 if across < 0 else 1])
 
 
 def square_pixels(image: Image, aspect: float) -> Image:
     """The picture (H, W, 3) as it is shown: stretched where a pixel is not square (width over height)."""
-    if not 0.2 < aspect < 5 or abs(aspect - 1) < 0.005:
+    if abs(aspect - 1) < 0.005:
         return image
     size = (max(1, round(image.shape[1] * aspect)), image.shape[0])
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -399,21 +447,29 @@ def survey(source: Source, limits: Limits) -> Survey:
     """Decode once and measure. Memory does not grow with the clip.
 
     Raises:
-        Rejected: if nothing decodes, or the clip is shorter or longer than ``limits`` allow.
+        Rejected: if nothing decodes, too much is damaged, the picture is too small or too narrow, or the clip
+            is shorter or longer than ``limits`` allow.
     """
     camera: CameraMotion | None = None
     previous: Image | None = None
     sharp: list[float] = []
     cuts: list[int] = []
+    places: list[int] = []
     times: list[float] = []
+    rising = True
     motion = light = 0.0
     first = np.zeros((0, 0), np.float32)
     shape = (0, 0)
-    count = 0
     for frame in source:
         grey = thumbnail(frame.image)
         if previous is None or camera is None:
-            camera, shape, first = CameraMotion(grey), frame.image.shape[:2], smoothed(grey)
+            shape = frame.image.shape[:2]
+            if min(shape) < MIN_SIDE or max(shape) > MAX_ELONGATION * min(shape):
+                raise Rejected(
+                    f"clip {source.path} is too small or too narrow ({shape[1]}x{shape[0]}); give one of at "
+                    f"least {MIN_SIDE} pixels a side and at most {MAX_ELONGATION} times as long as wide"
+                )
+            camera, first = CameraMotion(grey), smoothed(grey)
         else:
             if grey.shape == first.shape:
                 change = np.abs(smoothed(grey) - first)
@@ -425,33 +481,48 @@ def survey(source: Source, limits: Limits) -> Survey:
             camera.update(grey)
         sharp.append(sharpness(grey))
         light = max(light, float((grey > DARK).mean()))
-        previous, count = grey, frame.index + 1
+        previous = grey
+        places.append(frame.index)
+        rising &= frame.time is not None and not (times and frame.time <= times[-1])
         if frame.time is not None:
             times.append(frame.time)
-        if count / source.fps > limits.max_seconds + 1:
+        seconds = times[-1] - times[0] if rising else len(places) / source.fps
+        if seconds > limits.max_seconds + 1:
             raise Rejected(
                 f"clip {source.path} is longer than {limits.max_seconds:g} s; cut out the part that shows "
                 "one action, or raise frames.quality.max_seconds"
             )
-    if count == 0 or camera is None:
-        why = f" ({source.fault})" if source.fault else ""
+    faults = [*source.faults]
+    if source.damaged:
+        faults.insert(0, f"{source.damaged} of {source.damaged + len(places)} frames are damaged")
+    why = f" ({'; '.join(faults)})" if faults else ""
+    if camera is None:
         raise Rejected(f"clip {source.path}: no frame could be decoded{why}; check that the file is complete")
-    if count < limits.min_frames:
-        what = "1 frame" if count == 1 else f"{count} frames"
-        cause = f" before decoding failed ({source.fault})" if source.fault else ""
+    if source.damaged > MAX_DAMAGED * (source.damaged + len(places)):
+        raise Rejected(f"clip {source.path}: {faults[0]}; copy or export it again")
+    if len(places) < limits.min_frames:
+        what = "1 frame" if len(places) == 1 else f"{len(places)} frames"
+        cause = f" before decoding failed{why}" if why else ""
         raise Rejected(
             f"clip {source.path} has {what}{cause}, at least {limits.min_frames} are needed; give a longer "
             "clip"
         )
-    span = times[-1] - times[0] if len(times) == count else 0.0
-    timed = (count - 1) / span if span > 0 else 0.0
-    fps = timed if 1 <= timed <= 240 else source.fps
+    span = times[-1] - times[0] if len(times) == len(places) else 0.0
+    timed = (places[-1] - places[0]) / span if span > 0 else 0.0
+    fps = source.fps
+    if 1 <= timed <= 240 or (timed and rising and not source.timed):
+        fps = timed
+        even = times[0] + (np.array(places) - places[0]) / fps
+        if np.abs(even - times).max() > UNEVEN * span:
+            faults.append("uneven frame times")
+    elif not source.timed:
+        faults.append(f"frame rate unknown, {fps:g} assumed")
     return Survey(
-        count,
+        places[-1] + 1,
         shape[1],
         shape[0],
         fps,
-        source.fault,
+        "; ".join(faults) or None,
         camera.largest,
         camera.measurable,
         float(np.median(sharp)),
@@ -491,9 +562,10 @@ def complaint(path: Path, seen: Survey, limits: Limits) -> str | None:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file, or of the names and contents of a folder's images."""
+    """SHA-256 of a file, or of the names and contents of a folder's files that are not hidden."""
     digest = hashlib.sha256()
-    files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+    shown = (p for p in path.glob("[!.]*") if p.is_file())
+    files = sorted(shown) if path.is_dir() else [path]
     for file in files:
         if path.is_dir():
             digest.update(file.name.encode())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -110,8 +111,12 @@ class Template:
 
 
 def normalise(text: str) -> str:
-    """Lower case, without brackets and punctuation, single spaces: `Closing [it]!` becomes `closing it`."""
-    return " ".join(re.sub(r"[^\w\s]|_", " ", text.casefold()).split())
+    """Lower case, without brackets and punctuation, single spaces: `Closing [it]!` becomes `closing it`.
+
+    Letters hold their accents (NFC), for one that stands by itself would count as punctuation.
+    """
+    composed = unicodedata.normalize("NFC", text.casefold())
+    return " ".join(re.sub(r"[^\w\s]|_", " ", composed).split())
 
 
 def _read_templates() -> tuple[Template, ...]:

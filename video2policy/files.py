@@ -1,4 +1,5 @@
-"""Writing beside a file and renaming, so that under its own name it is whole or not there.
+"""Which files are images; writing beside a file and renaming, so that under its own name it is whole or not
+there.
 
 Standard library only: the Snakefile imports it in the lean host environment.
 """
@@ -10,6 +11,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+
+
+def is_image(name: str) -> bool:
+    """Whether a file of this name is a frame of an image folder; macOS' hidden `._000.jpg` are none."""
+    return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
 
 
 def part_of(path: Path, writer: str = "") -> Path:

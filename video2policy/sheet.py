@@ -6,9 +6,11 @@ here. Needs the standard library and jsonschema only.
 """
 
 import csv
+import difflib
 import io
 import json
 import logging
+import math
 import os
 import re
 import unicodedata
@@ -32,6 +34,7 @@ from video2policy.families import (
     normalise,
     understood,
 )
+from video2policy.files import is_image
 
 log = logging.getLogger("video2policy")
 
@@ -44,13 +47,14 @@ SSV2_KEYS = ("id", "label", "placeholders")
 CLIP_SUFFIXES = frozenset(
     {".webm", ".mp4", ".gif", ".mkv", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".ogv", ".apng"}
 )
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 DEMO_CLIPS = Path("results/demo")
 """Clips under this folder are made by a rule of the workflow, so that they need not exist yet."""
 RESERVED_NAMES = frozenset(
     {"eef", "gripper", "table", "target", "time", "robot", "hand", "contact", "init", "ever"}
 )
 """Names that would collide with keys of the simulator's `states`."""
+
+AS_TEXT = """an id that looks like a number: write ids='["001"]'"""
 
 
 class SheetError(Exception):
@@ -103,23 +107,29 @@ class Row:
 
 
 def read_sheet(
-    path: Path | str, ids: Iterable[str] = (), templates: Iterable[str | int] = (), limit: int = 0
+    path: Path | str,
+    ids: Iterable[str | float] = (),
+    templates: Iterable[str | int] = (),
+    limit: int = 0,
 ) -> list[Row]:
     """The rows of a TSV or SSv2 JSON sheet, filtered first and then checked.
 
     `ids` and `templates` (texts or numbers) keep the rows they name; `limit` keeps the first ones (0: all).
+    A number among the `ids` may have been written otherwise (001), so that only one id may be equal to it.
     Of a JSON with a limit and no ids, rows whose template is refused are passed over; the log counts them.
     Raises SheetError.
     """
     path = Path(path)
-    wanted = {str(i) for i in _listed(ids)}
-    numbers = {_known_template(t).id for t in _listed(templates)}
+    wanted = {str(i): i for i in _listed(ids)}
+    numbers = {_known_template(str(t)).id for t in _listed(templates)}
     is_json = path.suffix.lower() == ".json"
     entries = _json_entries(path) if is_json else _tsv_entries(path)
     chosen = list(_chosen(entries, wanted, numbers, path))
-    missing = wanted - {str(entry["video"]) for _, entry in chosen}
+    missing = wanted.keys() - {str(entry["video"]) for _, entry in chosen}
     if missing and not numbers:
-        raise SheetError(f'{path}: no row has the id "{min(missing)}" that the config asks for; check `ids`.')
+        first = min(missing)
+        hint = "" if isinstance(wanted[first], str) else f" ({AS_TEXT})"
+        raise SheetError(f'{path}: no row has the id "{first}" that the config asks for; check `ids`{hint}.')
     if not chosen:
         what = "no row passes the filters (ids, templates)" if wanted or numbers else "the sheet has no rows"
         raise SheetError(f"{path}: {what}; add rows or change the filters.")
@@ -136,10 +146,10 @@ def _listed(values: Any) -> list[Any]:
     """A config value that may be one thing, a list of things or nothing."""
     if values is None or values == "":
         return []
-    return [values] if isinstance(values, str | int) else list(values)
+    return [values] if isinstance(values, str | float | int) else list(values)
 
 
-def _known_template(text: str | int) -> Template:
+def _known_template(text: str) -> Template:
     template = find_template(text)
     if template is None:
         raise SheetError(f'the config filters by the template "{text}", which is not one of SSv2\'s 174.')
@@ -153,9 +163,14 @@ def _template_id(text: str) -> int | None:
 
 
 def _read_text(path: Path) -> str:
-    if not path.is_file():
-        raise SheetError(f"the sample sheet {path} does not exist; give its path by `--config videos=PATH`.")
-    data = path.read_bytes()
+    try:
+        if not path.is_file():
+            raise SheetError(
+                f"the sample sheet {path} does not exist; give its path by `--config videos=PATH`."
+            )
+        data = path.read_bytes()
+    except OSError as error:
+        raise SheetError(f"the sample sheet {path} cannot be read: {error.strerror}.") from None
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -180,8 +195,12 @@ def _tsv_entries(path: Path) -> Iterator[Entry]:
                 continue
             if not header:
                 header = [cell.strip() for cell in cells]
+                while not header[-1]:
+                    header.pop()
                 _check_header(header, where)
                 continue
+            while len(cells) > len(header) and not cells[-1].strip():
+                cells.pop()
             if len(cells) != len(header):
                 raise SheetError(
                     f"{where}: {len(cells)} cells under {len(header)} columns; "
@@ -198,7 +217,9 @@ def _check_header(header: Sequence[str], where: str) -> None:
         raise SheetError(f"{where}: the columns stand between commas or semicolons; separate them by tabs.")
     for name in header:
         if name not in COLUMNS:
-            raise SheetError(f'{where}: unknown column "{name}"; the columns are {", ".join(COLUMNS)}.')
+            close = difflib.get_close_matches(name.lower(), COLUMNS, 1)
+            meant = f'did you mean "{close[0]}"' if close else f"the columns are {', '.join(COLUMNS)}"
+            raise SheetError(f'{where}: unknown column "{name}"; {meant}.')
         if header.count(name) > 1:
             raise SheetError(f'{where}: the column "{name}" stands twice; keep one of them.')
     for name in REQUIRED_COLUMNS:
@@ -223,12 +244,31 @@ def _parse_cells(cells: Mapping[str, str], where: str) -> dict[str, Any]:
     return entry
 
 
-def _parse_json(text: str, what: str) -> Any:
+def _loads(text: str) -> Any:
+    """JSON without NaN, infinities and keys that stand twice. Raises ValueError or RecursionError."""
+
     def refuse(token: str) -> None:
         raise ValueError(f"{token} is no JSON number")
 
+    def finite(token: str) -> float:
+        number = float(token)
+        if math.isinf(number):
+            raise ValueError(f"{token} is too large")
+        return number
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        values = dict(pairs)
+        if len(values) < len(pairs):
+            keys = [key for key, _ in pairs]
+            raise ValueError(f'"{next(key for key in keys if keys.count(key) > 1)}" stands twice')
+        return values
+
+    return json.loads(text, parse_constant=refuse, parse_float=finite, object_pairs_hook=unique)
+
+
+def _parse_json(text: str, what: str) -> Any:
     try:
-        return json.loads(text, parse_constant=refuse)
+        return _loads(text)
     except (ValueError, RecursionError) as error:
         raise SheetError(f'{what} is not valid JSON ({error}); an example: {{"red cup": 0.1}}.') from None
 
@@ -236,7 +276,7 @@ def _parse_json(text: str, what: str) -> Any:
 def _json_entries(path: Path) -> Iterator[Entry]:
     text = _read_text(path)
     try:
-        rows = json.loads(text)
+        rows = _loads(text)
     except (ValueError, RecursionError) as error:
         raise SheetError(f"{path}: not valid JSON ({error}); is the file complete?") from None
     if not isinstance(rows, list):
@@ -256,7 +296,9 @@ def _json_entries(path: Path) -> Iterator[Entry]:
         yield where, entry
 
 
-def _chosen(entries: Iterable[Entry], ids: set[str], templates: set[int], path: Path) -> Iterator[Entry]:
+def _chosen(
+    entries: Iterable[Entry], ids: Mapping[str, str | float], templates: set[int], path: Path
+) -> Iterator[Entry]:
     """The entries that the filters keep; ids must be unique among all of them."""
     seen: dict[str, tuple[str, Any]] = {}
     for where, entry in entries:
@@ -275,6 +317,18 @@ def _chosen(entries: Iterable[Entry], ids: set[str], templates: set[int], path: 
         if templates and _template_id(str(entry.get("template", ""))) not in templates:
             continue
         yield where, entry
+    for number in ids.values():
+        alike = [] if isinstance(number, str) else [video for video in seen if _equals(video, number)]
+        if len(alike) > 1:
+            names = " and ".join(f'"{video}"' for video in alike[:2])
+            raise SheetError(f"{path}: the id {number} that the config asks for may be {names}; {AS_TEXT}.")
+
+
+def _equals(text: str, number: float) -> bool:
+    try:
+        return float(text) == number
+    except ValueError:
+        return False
 
 
 def _first_possible(chosen: Sequence[Entry], limit: int) -> list[Entry]:
@@ -303,23 +357,30 @@ def _find_clips(sheet: Path, ids: set[str]) -> dict[str, list[Path]]:
     for depth in range(2):
         below: list[Path] = []
         for folder in folders:
-            with os.scandir(folder) as entries:
-                for entry in sorted(entries, key=lambda e: e.name):
-                    stem, dot, suffix = entry.name.rpartition(".")
-                    if entry.is_dir():
-                        if entry.name in ids and _has_images(Path(entry.path)):
-                            found.setdefault(entry.name, []).append(folder / entry.name)
-                        elif depth == 0 and not entry.name.startswith("."):
-                            below.append(folder / entry.name)
-                    elif stem in ids and dot + suffix.lower() in CLIP_SUFFIXES:
-                        found.setdefault(stem, []).append(folder / entry.name)
+            for entry in _listing(folder):
+                stem, dot, suffix = entry.name.rpartition(".")
+                if entry.is_dir():
+                    if entry.name in ids and _has_images(e.name for e in _listing(folder / entry.name)):
+                        found.setdefault(entry.name, []).append(folder / entry.name)
+                    elif depth == 0 and not entry.name.startswith("."):
+                        below.append(folder / entry.name)
+                elif stem in ids and dot + suffix.lower() in CLIP_SUFFIXES:
+                    found.setdefault(stem, []).append(folder / entry.name)
         folders = below
     return found
 
 
-def _has_images(folder: Path) -> bool:
-    with os.scandir(folder) as entries:
-        return any(Path(entry.name).suffix.lower() in IMAGE_SUFFIXES for entry in entries)
+def _listing(folder: Path) -> list[os.DirEntry[str]]:
+    """What stands in a folder, by name; nothing where that may not be known (lost+found)."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except PermissionError:
+        return []
+
+
+def _has_images(names: Iterable[str]) -> bool:
+    return any(map(is_image, names))
 
 
 def _clip_path(entry: Mapping[str, Any], where: str, sheet: Path, found: Mapping[str, list[Path]]) -> Path:
@@ -335,20 +396,32 @@ def _clip_path(entry: Mapping[str, Any], where: str, sheet: Path, found: Mapping
                 f"{where}: no clip named {video}.* stands beside the sheet or in a folder there; "
                 "put it there or filter the rows by `ids`."
             )
-        return hits[0]
+        return _plain(hits[0], "clip", where)
     clip = Path(entry["clip"])
     if clip.is_relative_to(DEMO_CLIPS) and ".." not in clip.parts:
-        return clip
+        return _plain(clip, "clip", where)
     return _beside(clip, "clip", where, sheet)
 
 
 def _beside(named: Path, what: str, where: str, sheet: Path) -> Path:
     """A file, or a folder of images, that a sheet names: beside the sheet, else from the working folder."""
-    for path in (sheet.parent / named, named):
-        if path.is_file() or (path.is_dir() and _has_images(path)):
-            return path
+    try:
+        for path in (sheet.parent / named, named):
+            if what == "mesh" and path.is_dir():
+                raise SheetError(f'{where}: the mesh "{named}" is a folder, not a mesh; give its file.')
+            if path.is_file() or (path.is_dir() and _has_images(p.name for p in path.iterdir())):
+                return _plain(path, what, where)
+    except OSError as error:
+        raise SheetError(f'{where}: the {what} "{named}" cannot be read: {error.strerror}.') from None
     problem = "holds no images" if named.is_dir() or (sheet.parent / named).is_dir() else "does not exist"
     raise SheetError(f'{where}: the {what} "{named}" {problem}; give its path relative to the sheet.')
+
+
+def _plain(path: Path, what: str, where: str) -> Path:
+    """The path, which Snakemake must not take for a pattern."""
+    if set("{}") & set(str(path)):
+        raise SheetError(f'{where}: the path of the {what} "{path}" holds {{ or }}; rename it.')
+    return path
 
 
 @cache
@@ -391,12 +464,15 @@ def _row(entry: dict[str, Any], where: str, sheet: Path, found: Mapping[str, lis
         raise SheetError(
             f'{where}: template {template.id} "{template.text}" cannot be done: {template.refusal}.'
         )
-    labels = tuple(" ".join(name.split()) for name in entry["objects"])
+    labels = tuple(unicodedata.normalize("NFC", " ".join(name.split())) for name in entry["objects"])
     objects = _identifiers(labels)
     ordered, match, template = _understand(entry["caption"], labels, objects, template, where)
     boxes = _by_object(entry.get("boxes"), "box", labels, objects, "boxes", where)
     for name, value in boxes.items():
-        for x0, y0, x1, y1 in (one["box"] for one in [value, *value.get("also", [])]):
+        placed = [value, *value.get("also", [])]
+        if len({one["frame"] for one in placed}) < len(placed):
+            raise SheetError(f'{where}: two boxes of "{name}" are on one frame; keep one of them.')
+        for x0, y0, x1, y1 in (one["box"] for one in placed):
             if x1 <= x0 or y1 <= y0:
                 raise SheetError(
                     f'{where}: the box of "{name}" has no area; give [x0, y0, x1, y1] with x0 < x1 and '
@@ -526,6 +602,8 @@ def _keyed(
             raise SheetError(
                 f'{where}: "{column}" names the unknown object "{key}"; the row has {", ".join(labels)}.'
             )
+        if name in keyed:
+            raise SheetError(f'{where}: "{column}" names the object "{key}" twice; keep one of them.')
         keyed[name] = value
     return keyed
 

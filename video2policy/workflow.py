@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 
-def as_list(value: object) -> list[str]:
+def as_list(value: Any) -> list[Any]:
     """A config value given as a list, or on the command line as one string with commas."""
     if isinstance(value, str):
         return [part.strip() for part in value.split(",") if part.strip()]
-    if isinstance(value, (list, tuple)):
-        return [str(part) for part in value]
-    return [str(value)]
+    return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def merged_config(config: Mapping[str, Any], variant: str) -> dict[str, Any]:

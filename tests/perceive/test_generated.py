@@ -281,3 +281,13 @@ def test_any_mesh_file_will_do(tmp_path: Path) -> None:
         generated.given_mesh(tmp_path / "cup.obj")
     with pytest.raises(Rejected, match="cannot be read"):
         generated.given_mesh(tmp_path / "cup.jpg")
+
+
+def test_a_mesh_without_numbers_or_of_another_format_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "nan.obj").write_text("v 0 0 0\nv 1 0 nan\nv 0 1 0\nv 0 0 1\nf 1 2 3\nf 1 3 4\n")
+    with pytest.raises(Rejected, match="has vertices that are no numbers"):
+        generated.given_mesh(tmp_path / "nan.obj")
+    (tmp_path / "cup.step").write_text("ISO-10303-21;")
+    with pytest.raises(Rejected, match=r"cup\.step .*; give an OBJ, PLY, STL or GLB") as caught:
+        generated.given_mesh(tmp_path / "cup.step")
+    assert "module" not in str(caught.value)

@@ -56,3 +56,10 @@ def test_masks_of_another_clip_are_refused(
 def test_black_masks_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Rejected, match="black throughout"):
         given_masks(drawn(tmp_path / "cup", 1), {**CLIP, "source_index": [0]})
+
+
+def test_an_ordinary_clip_is_no_mask(tmp_path: Path) -> None:
+    path = drawn(tmp_path / "cup", 1)
+    cv2.imwrite(str(path / "000.png"), np.random.default_rng(0).integers(60, 200, (60, 80), np.uint8))
+    with pytest.raises(Rejected, match="are no masks: much of frame 0 is neither black nor white"):
+        given_masks(path, {**CLIP, "source_index": [0]})

@@ -20,6 +20,7 @@ from video2policy.perceive.scale import (
     class_size,
     class_width,
     complaint,
+    disagreement,
     doubt,
     find_sizes,
     given_scale,
@@ -174,6 +175,14 @@ def test_given_sizes_hold_in_any_order(factor, dimensions):
     assert given_scale(float(wanted.max()), dimensions) == pytest.approx(factor)
 
 
+def test_three_sides_agree_with_what_is_seen_unless_one_is_far_off():
+    card = [0.085, 0.054, 0.0008]
+    assert disagreement(card, [0.01, 0.056, 0.083]) < 1.1, "one view hardly tells how thin it is"
+    assert disagreement([0.1, 0.001, 0.1], [0.081, 0.113, 0.093]) > 2
+    assert disagreement([0.1, 0.1, 0.1], [0.081, 0.113, 0.093]) == pytest.approx(0.1 / 0.081)
+    assert disagreement(0.1, [0.01, 0.05, 0.1]) == 1
+
+
 def test_impossible_sizes_are_errors():
     with pytest.raises(ValueError, match="impossible"):
         given_scale(0.0, [1, 1, 1])
@@ -264,6 +273,14 @@ def test_script_refuses_a_mug_of_half_a_metre_and_doubts_one_of_twenty(tmp_path,
     verdict = run_script(tmp_path, lifted, {"red_box": 0.2})
     assert verdict.passed and verdict.confidence < 0.5 and "unusual for a mug" in verdict.better
     assert json.loads((tmp_path / "size.json").read_text())["doubt"] == verdict.better
+
+
+def test_script_refuses_three_sides_that_do_not_fit_what_is_seen(tmp_path, lifted: Perceived):
+    with pytest.raises(Rejected, match=r"blue mug is 0\.1 x 7 x 7 cm in the sheet, but what is seen"):
+        run_script(tmp_path, lifted, {"red_box": [0.07, 0.001, 0.07]})
+    close = run_script(tmp_path, lifted, {"red_box": [0.055, 0.055, 0.075]})
+    further = run_script(tmp_path, lifted, {"red_box": [0.04, 0.055, 0.075]})
+    assert close.passed and further.passed and further.confidence < close.confidence
 
 
 def test_script_takes_a_hand_as_a_ruler(tmp_path, lifted: Perceived):

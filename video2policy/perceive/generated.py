@@ -79,9 +79,16 @@ def on_background(rgba: NDArray[np.uint8], grey: float) -> Image:
 def given_mesh(path: Path) -> trimesh.Trimesh:
     """An upright mesh, z up, in any unit. Raises Rejected for what is no mesh."""
     try:
-        mesh = trimesh.load(path, force="mesh")
+        # Processing merges vertices, and leaves out without a word those that are no numbers.
+        raw, mesh = (trimesh.load(path, force="mesh", process=process) for process in (False, True))
+    except ImportError as error:  # whoever gives a mesh need not install that reader
+        raise Rejected(
+            f"the mesh {path} is of a format that is not read; give an OBJ, PLY, STL or GLB"
+        ) from error
     except Exception as error:  # every format has a reader of its own, and each its own exceptions
         raise Rejected(f"the mesh {path} cannot be read ({error}); give an OBJ, PLY, STL or GLB") from error
+    if isinstance(raw, trimesh.Trimesh) and not np.isfinite(raw.vertices).all():
+        raise Rejected(f"the mesh {path} has vertices that are no numbers; export it again")
     if not isinstance(mesh, trimesh.Trimesh) or len(mesh.faces) == 0:
         raise Rejected(f"the mesh {path} has no faces; give an OBJ, PLY, STL or GLB with a surface")
     return mesh

@@ -19,19 +19,24 @@ Mask = NDArray[np.bool_]
 WHITE = 127
 """Brighter pixels belong to the object."""
 
+GREY, MOST_GREY = (32, 224), 0.4
+"""Between these a pixel is neither black nor white, and the part of a mask that may be so; of an ordinary
+picture it is half and more."""
+
 
 def given_masks(path: Path, clip: Mapping[str, Any]) -> Mask:
     """Masks (n, H, W) at the frames and size of clip.json, from a clip that is white where the object is.
 
     Raises:
-        Rejected: for another number or shape of frames than the clip's, or masks that are all empty.
+        Rejected: for another number or shape of frames than the clip's, masks that are all
+            empty, or ordinary pictures.
     """
     wanted = {int(index): place for place, index in enumerate(clip["source_index"])}
     size = (int(clip["width"]), int(clip["height"]))
     masks = np.zeros((len(wanted), size[1], size[0]), bool)
     count = 0
     for frame in Source.open(path):
-        count += 1
+        count = frame.index + 1
         shape = (clip["source_height"], clip["source_width"])
         if frame.image.shape[:2] != shape:
             raise Rejected(
@@ -40,6 +45,11 @@ def given_masks(path: Path, clip: Mapping[str, Any]) -> Mask:
             )
         if frame.index in wanted:
             grey = cv2.resize(frame.image.max(axis=2), size, interpolation=cv2.INTER_AREA)
+            if ((grey > GREY[0]) & (grey < GREY[1])).mean() > MOST_GREY:
+                raise Rejected(
+                    f"the masks {path} are no masks: much of frame {frame.index} is neither black nor white; "
+                    "draw the object in white on black"
+                )
             masks[wanted[frame.index]] = grey > WHITE
     if count <= max(wanted):
         raise Rejected(

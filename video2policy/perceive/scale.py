@@ -180,6 +180,12 @@ UNSURE = 0.22
 """Relative uncertainty from which a size is refused: such sizes are more than a quarter off in every second
 case (`python -m bench.fit_size_gate`)."""
 
+UNLIKE = 2.0
+"""Factor between a given side and the one that is seen beyond which the sheet means something else."""
+
+FLAT = 0.2
+"""Sides below this part of the longest count as equally thin: one view hardly tells how thin a card is."""
+
 HANDLED = (0.008, 0.6)
 """Longest dimensions (m) of what a person handles on a table; nothing else is believed."""
 
@@ -303,6 +309,16 @@ def given_scale(given: float | Sequence[float], dimensions: ArrayLike) -> float:
     if len(wanted) == 1:
         return float(wanted[0] / mesh[-1])
     return float(np.median(wanted / mesh))
+
+
+def disagreement(given: float | Sequence[float], dimensions: ArrayLike) -> float:
+    """Largest factor between three given sides and an object's `dimensions`, both in metres and in any order;
+    1 where only the longest is given."""
+    wanted, seen = (np.sort(np.atleast_1d(np.asarray(sides, float))) for sides in (given, dimensions))
+    if len(wanted) == 1:
+        return 1.0
+    wanted, seen = (np.maximum(sides, FLAT * sides[-1]) for sides in (wanted, seen))
+    return float(np.maximum(wanted / seen, seen / wanted).max())
 
 
 def class_width(label: str, dimensions: ArrayLike) -> tuple[float, float, float] | None:
