@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.author.two_clips import settings
-from tests.llm_server import FAULTS, Script, Server
+from tests.llm_server import FAULTS, Script, Server, completion
 from video2policy.author import endpoint, ledger
 from video2policy.author.cassette import Answer, NoReply
 from video2policy.author.llm import Caller
@@ -55,13 +55,27 @@ def say(request: pytest.FixtureRequest) -> Iterator[Any]:
         server.__exit__()
 
 
+@pytest.fixture
+def say_raw(say: Any) -> Any:
+    """Start a server that says this body, or this change to a completion's first choice or to all of it."""
+
+    def start(body: str = "", choice: Any = (), **values: Any) -> Server:
+        data = completion("", "hello", {"model": "m"})
+        data["choices"][0].update(choice)
+        server: Server = say("!raw body")
+        server.script.replies["body"] = body or json.dumps(data | values)
+        return server
+
+    return start
+
+
 def ask(server: Server, folder: Path, **values: Any) -> Answer:
     block = settings(server.base_url, folder / "replies", timeout=0.4, retries=2) | values
     return Caller(Settings.read(block)).ask(MESSAGES, 0, 0, "clip/task/0/0")[1]
 
 
 def test_every_fault_is_tested_here() -> None:
-    assert set(FAULTS) == {*PASSING, *FINAL, *REPLIES, "!tell", "!uncounted"}
+    assert set(FAULTS) == {*PASSING, *FINAL, *REPLIES, "!tell", "!uncounted", "!raw"}
 
 
 def test_what_is_sent_is_a_chat_completion(say: Any, tmp_path: Path) -> None:
@@ -129,6 +143,14 @@ def test_an_odd_reply_is_a_reply(fault: str, say: Any, tmp_path: Path) -> None:
 def test_a_reply_that_repeats_the_key_is_cleaned(say: Any, tmp_path: Path) -> None:
     assert "[hidden]" in ask(say("!tell a.md"), tmp_path).text
     assert not [p for p in tmp_path.rglob("*") if p.is_file() and KEY.encode() in p.read_bytes()]
+
+
+def test_names_that_repeat_the_key_or_are_no_text_are_cleaned(say_raw: Any, tmp_path: Path) -> None:
+    home = str(Path.home())
+    server = say_raw(choice={"finish_reason": f"stop {KEY}\udfff"}, model=f"{home}/m\ud800 {KEY}" + "x" * 200)
+    answer = ask(server, tmp_path)
+    assert answer.finish == "stop [hidden]?" and answer.model == f"[hidden]/m? [hidden]{'x' * 200}"[:100]
+    assert ask(server, tmp_path) == answer and len(server.asked) == 1
 
 
 def test_an_uncounted_reply_is_booked_at_the_most_it_can_cost(say: Any, tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ log = logging.getLogger("video2policy")
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 60.0
 """Seconds between two tries: on average the first, and the most, whatever the endpoint asks for."""
+LONGEST_NAME = 100
+"""Characters that are kept of the model's name and of why a reply stopped."""
 HIDDEN = "[hidden]"
 
 
@@ -130,9 +132,9 @@ def _read(endpoint: Endpoint, reply: Any) -> Answer:
     refusal = message.refusal if isinstance(getattr(message, "refusal", None), str) else ""
     return Answer(
         text=endpoint.clean(text),
-        finish=str(choices[0].finish_reason or "stop"),
+        finish=endpoint.clean(str(choices[0].finish_reason or "stop"))[:LONGEST_NAME],
         refusal=endpoint.clean(refusal or ""),
-        model=str(reply.model or ""),
+        model=endpoint.clean(str(reply.model or ""))[:LONGEST_NAME],
         usage=_usage(reply.usage),
     )
 
