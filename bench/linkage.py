@@ -17,7 +17,7 @@ from mujoco.batch import Batch
 from tests.scenes import primitive_scene
 from video2policy import mjcf
 from video2policy.scene import Scene
-from video2policy.sim.mujoco import SUBSTEPS
+from video2policy.sim.tabletop import SUBSTEPS
 
 ARM = (0.0, 0.2, 0.0, -2.0, 0.0, 2.2, 0.785)
 CLOSED = 255.0

@@ -1,12 +1,10 @@
 """ManiSkill3's PickCube (Panda, delta pose, CPU), timed by `bench.peers` in an environment of its own."""
 
+import argparse
 import importlib
 import sys
 import time
 import types
-
-import gymnasium
-import sapien
 
 
 def draw_nothing() -> None:
@@ -14,6 +12,8 @@ def draw_nothing() -> None:
 
     SAPIEN finds no device to draw with in Debian 12's Vulkan on a processor, and needs none for states.
     """
+    import sapien
+
     material = sapien.render.RenderMaterial
     for name, module in list(sys.modules.items()):
         if name.startswith("sapien") and getattr(module, "RenderMaterial", None) is material:
@@ -21,6 +21,8 @@ def draw_nothing() -> None:
 
 
 def main(steps: int) -> None:
+    import gymnasium
+
     draw_nothing()
     importlib.import_module("mani_skill.envs")  # registers the tasks
     env = gymnasium.make(
@@ -44,4 +46,6 @@ def main(steps: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("steps", type=int)
+    main(parser.parse_args().steps)

@@ -1,14 +1,15 @@
 """robosuite's Lift (Panda, operational space control), timed by `bench.peers` in its own environment."""
 
-import sys
+import argparse
 import time
 
 import numpy as np
-import robosuite
-from robosuite.controllers import load_composite_controller_config
 
 
 def main(steps: int) -> None:
+    import robosuite
+    from robosuite.controllers import load_composite_controller_config
+
     env = robosuite.make(
         "Lift",
         robots="Panda",
@@ -32,4 +33,6 @@ def main(steps: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("steps", type=int)
+    main(parser.parse_args().steps)

@@ -6,8 +6,6 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rocrate.rocrate import ROCrate
-
 from scripts.stage import Failed, Input, Output, stage
 from video2policy.bundle import METADATA, clip_files, pack, without_colours
 from video2policy.provenance import altered, sha256
@@ -49,6 +47,8 @@ def main(
 
 def describe(files: dict[str, Path], line: dict, started: float) -> dict:
     """The RO-Crate's metadata (JSON-LD): every file with its hash, and what the archive is."""
+    from rocrate.rocrate import ROCrate  # in the rule's environment alone: --help needs none
+
     crate = ROCrate()
     crate.name = f"Video2Policy: {line['video']}, {line['variant']}"
     crate.description = (

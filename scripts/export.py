@@ -11,7 +11,7 @@ def main(trajectories: Input, exported: Output) -> None:
         raise Failed(f"{exported}: its end says the format, one of {', '.join(EXPORTS)}")
     try:
         EXPORTS[exported.suffix](trajectories, exported)
-    except DatasetError as error:
+    except (DatasetError, OSError) as error:
         raise Failed(str(error)) from error
 
 

@@ -42,6 +42,7 @@ FAULTS = {
     "!azure_filter": "a prompt that a filter turned down, as Azure says it",
     "!tell": "a reply that repeats the request's headers",
     "!uncounted": "a reply without usage",
+    "!raw": "the named file as the whole body",
 }
 RETRY_AFTER = "0.05"
 
@@ -112,7 +113,7 @@ class Server(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/v1"
 
     def __enter__(self) -> Server:
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -169,6 +170,8 @@ class Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(b'{"choices": [')
             self.close_connection = True
+        elif fault == "!raw":
+            self._send(200, text.encode())
         else:
             if fault == "!tell":
                 text = f"You sent {dict(self.headers.items())}.\n\n{text}"

@@ -1,6 +1,7 @@
 """Code is found in replies of any form, and what is missing is named."""
 
 import ast
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,7 +35,9 @@ def test_a_task_of_the_shortest_kind_gets_the_default_parts(scene_of: MakeScene)
     ]
 
 
-@pytest.mark.parametrize("language", ["python", "py", "Python3", "python {.numberLines}", "", "text"])
+@pytest.mark.parametrize(
+    "language", ["python", "py", "Python3", "python {.numberLines}", "ipython", "reward.py", "", "text"]
+)
 def test_any_name_of_the_language_will_do(language: str) -> None:
     assert "reward_function" in read_reply(block(REWARD, language)).definitions
 
@@ -97,6 +100,45 @@ def test_code_without_fences_is_found() -> None:
 
 def test_a_fence_that_was_never_closed_is_read() -> None:
     assert "reward_function" in read_reply(f"```python\n{REWARD}").definitions
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"````markdown\n{block(REWARD)}\n````",
+        block(block(REWARD), "md"),
+        block(REWARD, "\ufeffpython").replace("```\ufeff", "\ufeff\u200b```"),
+        "\n".join(f"\t{line}" for line in block(REWARD).split("\n")),
+        f"<answer>\n{block(REWARD)}\n</answer>",
+        f"<details>\n<summary>code</summary>\n{block(REWARD)}\n</details>",
+    ],
+    ids=["markdown", "md", "marks", "tab", "answer", "details"],
+)
+def test_what_stands_around_a_fence_does_not_hide_it(text: str) -> None:
+    assert read_reply(text).definitions["reward_function"] == REWARD
+
+
+@pytest.mark.parametrize("end", ["</think>", "\n</think>\n", "\n\n</Thinking>\n\n", "```\n\n</think>\n"])
+@pytest.mark.parametrize("start", ["", "<think>", "<think>\n\n", "\n<thinking>\nLet me see.\n"])
+def test_drafts_in_thoughts_are_no_answer(start: str, end: str) -> None:
+    draft = f"{start}```python\nSCALE = 9\n{REWARD.replace('time_left', 'draft')}\n{end}"
+    assert read_reply(draft + block(REWARD)).definitions == {"reward_function": REWARD}
+    for text in (draft + "Sorry, no.", f"<think>{draft.removesuffix(end)}"):
+        with pytest.raises(NoCode, match="holds no Python code"):
+            read_reply(text)
+    assert read_json(f'{start}{{"pick": 1}}{end}{{"pick": 2}}') == {"pick": 2}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["def x\n" * 40000, "[" * 190000, "import torch\n" + "(\n" * 90000, "[a](" * 50000, "> - " * 50000],
+    ids=["def", "brackets", "parentheses", "links", "quotes"],
+)
+def test_hostile_replies_are_read_in_time(text: str) -> None:
+    begin = time.process_time()
+    with pytest.raises(NoCode):
+        read_reply(text)
+    assert time.process_time() - begin < 3.0
 
 
 @pytest.mark.parametrize("path", sorted(FIGURES.glob("figure_*.txt")), ids=lambda path: path.stem)

@@ -59,16 +59,44 @@ def test_the_command_shows_the_error_of_every_picture(pictures, tmp_path, monkey
     monkeypatch.setattr(sys, "argv", ["calibrate", *map(str, paths), *options])
     calibrate.main()
     told = capsys.readouterr().out
-    assert "5.png: 0." in told and "(good)" in told
+    assert f"{tmp_path}/5.png: 0." in told and "(good)" in told
     assert json.loads((tmp_path / "camera.json").read_text())["width"] == 640
+    for output in (tmp_path / "absent" / "camera.json", tmp_path):
+        monkeypatch.setattr(sys, "argv", ["calibrate", "absent.png", *options[:-1], str(output)])
+        with pytest.raises(SystemExit, match="a file in a folder that there is"):
+            calibrate.main()
+
+
+def test_pictures_that_are_too_alike_are_refused(pictures):
+    of = board(*SHAPE, SQUARE, MARKER)
+    frontal = [(f"{i}.png", view([0.0, 0.0, 0.3 * i], [-0.1, -0.07, 0.35 + 0.02 * i])) for i in range(4)]
+    with pytest.raises(CalibrationError, match=r"too alike: the board turns by [0-4] degrees"):
+        calibrate.calibrate(frontal, of)
+    with pytest.raises(CalibrationError, match="found in 1 of 1 different pictures"):
+        calibrate.calibrate(pictures[:1] * 4, of)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ((3, 3, 0.03, 0.022), "3 x 3 squares give 4 and 4"),
+        ((3, 5, 0.03, 0.022), "3 x 5 squares give 8 and 7"),
+        ((40, 30, 0.03, 0.022), "40 x 30 squares give 1131 and 600"),
+        ((7, 5, float("inf"), 0.022), "these are inf and 0.022 m"),
+        ((7, 5, 30.0, 22.0), "these are 30 and 22 m"),
+    ],
+)
+def test_what_is_no_board_is_refused(values, reason):
+    with pytest.raises(CalibrationError, match=reason):
+        board(*values)
 
 
 def test_what_shows_no_board_is_refused(pictures):
     of = board(*SHAPE, SQUARE, MARKER)
     grey = np.full((480, 640), 127, np.uint8)
-    with pytest.raises(CalibrationError, match="found in 2 of 5 pictures"):
-        calibrate.calibrate([*pictures[:2], *(("grey", grey) for _ in range(3))], of)
+    with pytest.raises(CalibrationError, match="found in 2 of 3 different pictures"):
+        calibrate.calibrate([*pictures[:2], ("grey", grey), ("grey again", grey)], of)
     with pytest.raises(CalibrationError, match="one size"):
         calibrate.calibrate([("a", grey), ("b", grey[:100])], of)
-    with pytest.raises(CalibrationError, match="smaller than its squares"):
+    with pytest.raises(CalibrationError, match="smaller than their squares"):
         board(7, 5, 0.02, 0.03)

@@ -26,9 +26,13 @@ REWARD = "reward_function"
 PROGRAM = "policy"
 METHODS = ("reset_objects_states", "compute_observation_key", "get_observation_space", "compute_success")
 """The methods that a reply may give; only success has no default."""
-PYTHON = ("python", "py", "python3", "pytorch")
+PYTHON = ("python", "py", "python3", "pytorch", "ipython", "ipython3")
 UNTAGGED = ("", "text", "txt", "code", "plaintext")
-LONGEST = 200_000
+MARKDOWN = ("markdown", "md")
+LONGEST = 50_000
+"""Characters of a reply, after its thoughts, that are read: hostile ones take longer than in proportion."""
+TRIES = 20
+"""Ends that are tried for code without fences."""
 STANDARD = ("import torch", "import math", "from factory.tasks.task import Task")
 
 
@@ -51,14 +55,12 @@ class Pieces:
 def read_reply(text: str) -> Pieces:
     """Everything usable in a reply. Raises NoCode where there is no Python at all."""
     pieces = Pieces(plan=read_json(text))
-    text = text[:LONGEST]
-    fences = [token for token in MarkdownIt().parse(text) if token.type == "fence"]
-    for token in fences:
-        words = re.findall(r"[a-z0-9+#_-]+", token.info.lower())
-        language = words[0] if words else ""
+    text = _answer(text)
+    fences = _fences(text)
+    for language, code in fences:
         if language in PYTHON or language in UNTAGGED:
-            _add(pieces, token.content, quiet=language in UNTAGGED)
-        elif language not in ("json", "jsonc", "markdown", "md"):
+            _add(pieces, code, quiet=language in UNTAGGED)
+        elif language not in ("json", "jsonc", *MARKDOWN):
             pieces.languages.append(language)
     if not (pieces.definitions or pieces.methods or pieces.problems):
         bare = _bare(text) if not fences else None
@@ -78,7 +80,8 @@ def read_module(source: str) -> Pieces:
 
 def read_json(text: str) -> dict[str, Any] | None:
     """The last JSON object in a reply: in a fenced block, or as the whole text; None without one."""
-    blocks = [token.content for token in MarkdownIt().parse(text[:LONGEST]) if token.type == "fence"]
+    text = _answer(text)
+    blocks = [content for _, content in _fences(text)]
     start, end = text.find("{"), text.rfind("}")
     whole = [text[start : end + 1]] if 0 <= start < end and not blocks else []
     for block in [*reversed(blocks), *whole]:
@@ -89,6 +92,36 @@ def read_json(text: str) -> dict[str, Any] | None:
         if isinstance(data, dict):
             return data
     return None
+
+
+def _answer(text: str) -> str:
+    """What a reply says after its thoughts (`<think>`), in which drafts stand; of lines without marks that
+    cannot be seen, which would hide a fence."""
+    *_, rest = re.split(r"(?i)</think(?:ing)?>", text)
+    if re.match(r"(?i)\s*<think(?:ing)?>", rest):
+        return ""
+    return re.sub(r"(?m)^[\ufeff\u200b-\u200d\u2060]+", "", rest[:LONGEST])
+
+
+def _fences(text: str, within: bool = False) -> list[tuple[str, str]]:
+    """Language and content of every fenced block; a block of Markdown gives those in it."""
+    # Only blocks are read; tags are prose, so that a fence right below one is found.
+    parser = MarkdownIt().disable(["inline", "reference", "html_block", "code"])
+    found: list[tuple[str, str]] = []
+    for token in parser.parse(text):
+        if token.type == "fence":
+            language = _language(token.info)
+            inner = _fences(token.content, True) if language in MARKDOWN and not within else []
+            found += inner or [(language, token.content)]
+    return found
+
+
+def _language(info: str) -> str:
+    """What stands behind a fence: a language, or the name of a file in Python."""
+    if re.match(r"[^\s.]+\.py\b", info.strip()):
+        return "python"
+    words = re.findall(r"[a-z0-9+#_-]+", info.lower())
+    return words[0] if words else ""
 
 
 def _why_none(pieces: Pieces) -> str:
@@ -102,14 +135,25 @@ def _why_none(pieces: Pieces) -> str:
 def _bare(text: str) -> str | None:
     """The longest run of lines that parses, in a reply that forgot its fences."""
     lines = text.split("\n")
-    starts = [k for k, line in enumerate(lines) if re.match(r"(import|from|def|class|@)\b|@", line)]
-    if not starts:
-        return None
-    for end in range(len(lines), max(starts[0], len(lines) - 200), -1):
-        block = "\n".join(lines[starts[0] : end])
-        if _parse(block) is not None:
-            return block
+    starts = (k for k, line in enumerate(lines) if re.match(r"(import|from|def|class|@)\b|@", line))
+    start, end = next(starts, len(lines)), len(lines)
+    for _ in range(TRIES):
+        block = "\n".join(lines[start:end])
+        if end <= start or _parse(block) is not None:
+            return block or None
+        end = min(end, start + _faulty_line(block)) - 1
     return None
+
+
+def _faulty_line(source: str) -> int:
+    """The line, from 1, at which a source stops being Python."""
+    try:
+        ast.parse(repair_quotes(textwrap.dedent(source)))
+    except SyntaxError as error:
+        return error.lineno or 1
+    except (ValueError, RecursionError, MemoryError):
+        pass
+    return 1
 
 
 def _parse(source: str) -> tuple[str, ast.Module] | None:

@@ -1,4 +1,4 @@
-"""Chat Completions at an OpenAI-compatible endpoint; the only file that imports `openai`.
+"""Chat Completions at an OpenAI-compatible endpoint; the only file that imports `openai` and its `httpx2`.
 
 Nothing secret leaves this file: the key is read from the environment here, and texts that come back are
 searched for it, because servers repeat it in their messages.
@@ -7,18 +7,21 @@ searched for it, because servers repeat it in their messages.
 from __future__ import annotations
 
 import base64
+import json
 import logging
+import math
 import os
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx2
 import openai
 import tenacity
-from openai.types.chat import ChatCompletion
 
 from video2policy.author.cassette import Answer, NoReply, Usage
 
@@ -27,6 +30,12 @@ log = logging.getLogger("video2policy")
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 60.0
 """Seconds between two tries: on average the first, and the most, whatever the endpoint asks for."""
+LARGEST = 8_000_000
+"""Bytes of a reply."""
+MOST_TOKENS = 10_000_000
+"""A server that counts more than this for one call has not counted."""
+LONGEST_NAME = 100
+"""Characters that are kept of the model's name and of why a reply stopped."""
 HIDDEN = "[hidden]"
 
 
@@ -62,6 +71,11 @@ class Endpoint:
                 f"the environment variable {self.key_env} holds no key for {self.host}: set it,"
                 ' or set author.key_env to "" for a server that wants none'
             )
+        if not re.fullmatch(r"[!-~]+", key):
+            raise NoReply(
+                f"the environment variable {self.key_env} holds no key for {self.host}, but characters that"
+                " no key has: set it anew, in ASCII and without spaces"
+            )
         return key
 
     def client(self) -> openai.OpenAI:
@@ -71,13 +85,21 @@ class Endpoint:
             "api_key": self.key(),
             "timeout": self.timeout,
             "max_retries": 0,
-            # A redirect would carry the clip's frames to a place that nobody chose.
-            "http_client": openai.DefaultHttpxClient(follow_redirects=False, timeout=self.timeout),
+            "http_client": openai.DefaultHttpxClient(
+                # A redirect would carry the clip's frames to a place that nobody chose.
+                follow_redirects=False,
+                timeout=self.timeout,
+                event_hooks={"request": [self._begin], "response": [_bound]},
+            ),
+            "default_headers": {"Accept-Encoding": "identity"},
         }
         if self.azure:
             version = str(self.azure.get("api_version", ""))
             return openai.AzureOpenAI(azure_endpoint=self.base_url, api_version=version, **options)
         return openai.OpenAI(base_url=self.base_url, **options)
+
+    def _begin(self, request: httpx2.Request) -> None:
+        request.extensions["end"] = time.monotonic() + self.timeout
 
     def clean(self, text: str) -> str:
         """Text from outside as UTF-8 can hold it, without the key and this user's home."""
@@ -87,6 +109,43 @@ class Endpoint:
             if len(secret) > 3:
                 text = text.replace(secret, HIDDEN)
         return re.sub(r"(?i)(bearer|api-key:?)\s+[^\s\"']{8,}", rf"\1 {HIDDEN}", text)
+
+
+def is_address(url: str) -> bool:
+    """Whether `url` can be asked: http or https, a host, and a port that there is."""
+    try:
+        parts, _ = httpx2.URL(url), urlsplit(url).port
+    except (httpx2.InvalidURL, ValueError):
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.host)
+
+
+@dataclass
+class _Bounded(httpx2.SyncByteStream):
+    """The body of a reply up to a time and a size: a time-out of the client's counts from byte to byte."""
+
+    stream: httpx2.SyncByteStream
+    end: float
+
+    def __iter__(self) -> Iterator[bytes]:
+        size = 0
+        for chunk in self.stream:
+            size += len(chunk)
+            if size > LARGEST:
+                raise Unsound(f"its reply is larger than {LARGEST / 1e6:g} MB")
+            if time.monotonic() > self.end:
+                raise httpx2.ReadTimeout("the whole reply took too long")
+            yield chunk
+
+    def close(self) -> None:
+        self.stream.close()
+
+
+def _bound(response: httpx2.Response) -> None:
+    if response.headers.get("content-encoding", "identity") != "identity":  # it may unpack to anything
+        raise Unsound("its reply is compressed, which was not asked for")
+    assert isinstance(response.stream, httpx2.SyncByteStream)
+    response.stream = _Bounded(response.stream, response.request.extensions["end"])
 
 
 def complete(endpoint: Endpoint, client: openai.OpenAI, body: Mapping[str, Any]) -> Answer:
@@ -102,8 +161,10 @@ def complete(endpoint: Endpoint, client: openai.OpenAI, body: Mapping[str, Any])
         if _code(error) == "content_filter":  # Azure turns a filtered prompt down with a status
             return Answer("", "content_filter", endpoint.clean(_message(error)) or "filtered", body["model"])
         raise
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise Unsound(f"its reply is no JSON ({str(error)[:100]})") from error
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise Unsound("its reply is no JSON that can be read") from error
     return _read(endpoint, reply)
 
 
@@ -122,31 +183,31 @@ def _picture(part: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read(endpoint: Endpoint, reply: Any) -> Answer:
     """The answer in a reply; raises Unsound for anything that is none (the client checks nothing)."""
-    choices = reply.choices if isinstance(reply, ChatCompletion) else None
-    if not isinstance(choices, list) or not choices or getattr(choices[0], "message", None) is None:
-        raise Unsound("its reply is no chat completion")
-    message = choices[0].message
-    text = message.content if isinstance(message.content, str) else ""
-    refusal = message.refusal if isinstance(getattr(message, "refusal", None), str) else ""
+    try:
+        choice = reply.choices[0]
+        message, finish = choice.message, choice.finish_reason
+        text, refusal = message.content, getattr(message, "refusal", None)
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise Unsound("its reply is no chat completion") from error
     return Answer(
-        text=endpoint.clean(text),
-        finish=str(choices[0].finish_reason or "stop"),
-        refusal=endpoint.clean(refusal or ""),
-        model=str(reply.model or ""),
+        text=endpoint.clean(text if isinstance(text, str) else ""),
+        finish=endpoint.clean(str(finish or "stop"))[:LONGEST_NAME],
+        refusal=endpoint.clean(refusal if isinstance(refusal, str) else ""),
+        model=endpoint.clean(str(reply.model or ""))[:LONGEST_NAME],
         usage=_usage(reply.usage),
     )
 
 
 def _usage(usage: Any) -> Usage:
+    """What a reply says it used; 0 for what it does not say, or cannot have used."""
+
     def count(value: Any) -> int:
-        return int(value) if isinstance(value, int | float) and value >= 0 else 0
+        return int(value) if isinstance(value, int | float) and 0 <= value <= MOST_TOKENS else 0
 
     details = getattr(usage, "prompt_tokens_details", None)
-    return Usage(
-        count(getattr(usage, "prompt_tokens", 0)),
-        count(getattr(details, "cached_tokens", 0)),
-        count(getattr(usage, "completion_tokens", 0)),
-    )
+    prompt = count(getattr(usage, "prompt_tokens", 0))
+    cached = min(count(getattr(details, "cached_tokens", 0)), prompt)
+    return Usage(prompt, cached, count(getattr(usage, "completion_tokens", 0)))
 
 
 # ---------------------------------------------------------------- what may go wrong
@@ -161,9 +222,19 @@ def is_passing(error: BaseException) -> bool:
     return isinstance(error, openai.APIConnectionError | openai.APIResponseValidationError | Unsound)
 
 
+NEVER_LEFT = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.UnsupportedProtocol,
+    httpx2.LocalProtocolError,
+    UnicodeEncodeError,
+)
+"""What the client raises before it sends anything."""
+
+
 def is_billed(error: BaseException) -> bool:
-    """Whether the endpoint may charge for a try that failed so: all that it did not turn down itself."""
-    return not isinstance(error, openai.APIStatusError)
+    """Whether the endpoint may charge for a try that failed so: what it did not turn down, and what left."""
+    return not (isinstance(error, openai.APIStatusError) or isinstance(error.__cause__, NEVER_LEFT))
 
 
 def wait_for() -> Any:
@@ -174,9 +245,11 @@ def wait_for() -> Any:
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, openai.APIStatusError):
             try:
-                return min(max(float(error.response.headers["retry-after"]), 0.0), LONGEST_WAIT)
+                asked = float(error.response.headers["retry-after"])
             except (KeyError, ValueError):
-                pass
+                asked = math.nan
+            if math.isfinite(asked):
+                return min(max(asked, FIRST_WAIT), LONGEST_WAIT)
         return float(growing(state))
 
     return wait
@@ -194,7 +267,8 @@ def explain(endpoint: Endpoint, error: BaseException, tries: int) -> NoReply:
         what = "it cannot be reached, or hung up"
     else:
         what = str(error)
-    return NoReply(endpoint.clean(f"{where}{after}: {' '.join(what.split())[:300]}"))
+    line = "".join(filter(str.isprintable, " ".join(what.split())))
+    return NoReply(f"{where}{after}: {endpoint.clean(line)[:300]}")
 
 
 def _body(error: openai.APIError) -> Mapping[str, Any]:
@@ -207,5 +281,6 @@ def _code(error: openai.APIError) -> str:
     return str(_body(error).get("code") or _body(error).get("type") or "")
 
 
-def _message(error: openai.APIError) -> str:
-    return str(_body(error).get("message") or "without a message")
+def _message(error: openai.APIStatusError) -> str:
+    """What the server says: OpenAI's message, else the whole body."""
+    return str(_body(error).get("message") or error.response.text.strip() or "without a message")

@@ -10,6 +10,7 @@ import contextlib
 import csv
 import fcntl
 import json
+import math
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,7 +38,18 @@ class Prices:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Prices:
-        return cls(float(data["input"]), float(data.get("cached", data["input"])), float(data["output"]))
+        """Raises NoReply for one that is absent, no number or below zero."""
+        try:
+            found = [float(data.get(name, data["input"])) for name in ("input", "cached")]
+            found.append(float(data["output"]))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            found = [-1.0]
+        if not all(0 <= price < math.inf for price in found):
+            raise NoReply(
+                "author.prices must give USD per million tokens, zero or more, as"
+                " {input: .., cached: .., output: ..}; only cached may be left out"
+            )
+        return cls(*found)
 
     def cost(self, usage: Usage) -> float:
         fresh = max(usage.prompt - usage.cached, 0)

@@ -133,8 +133,11 @@ class Caller:
                 if not endpoint.is_billed(error):
                     self.ledger.settle(call, *names, ledger.Usage())
                 raise
-            # A server that counts nothing may still charge.
-            self.ledger.settle(call, *names, answer.usage if answer.usage.prompt else most)
+            # A server that does not count may still charge.
+            said = answer.usage
+            completion = said.completion or (most.completion if answer.text else 0)
+            used = replace(said, completion=completion) if said.prompt else most
+            self.ledger.settle(call, *names, used)
             return answer
 
         retrying = tenacity.Retrying(

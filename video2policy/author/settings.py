@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from video2policy.author.cassette import NoReply
-from video2policy.author.endpoint import Endpoint
+from video2policy.author.endpoint import Endpoint, is_address
 from video2policy.author.ledger import Prices
 from video2policy.author.seen import CAPTION, CLIP
 
@@ -60,6 +61,8 @@ class Settings:
             timeout=float(block.get("timeout", 180)),
         )
         prices, budget = block.get("prices") or {}, block.get("budget_usd")
+        if budget is not None and not 0 <= float(budget) < math.inf:
+            raise NoReply(f"author.budget_usd is {budget}: give USD, zero or more, or null for no limit")
         temperature = block.get("temperature", 1.0)
         return cls(
             model=str(block["model"]),
@@ -100,12 +103,21 @@ def _require(block: Mapping[str, Any]) -> None:
         raise NoReply(
             "author.base_url names no endpoint: give its address, or set author.name to replay or grammar"
         )
+    if not is_address(str(block["base_url"])):
+        raise NoReply(
+            f"author.base_url is {block['base_url']!r}, no address that can be asked: give http:// or https://,"
+            " a host and the path, such as http://127.0.0.1:8000/v1"
+        )
     if block.get("budget_usd") is not None and not block.get("prices"):
         raise NoReply(
             "author.prices is empty, so author.budget_usd cannot be kept: give USD per million tokens as"
             " {input: .., cached: .., output: ..} (zeros for a server of your own)"
         )
     options = block.get("options") or {}
+    if options.get("n") not in (None, 1):
+        raise NoReply(
+            "author.options.n asks for several replies, but a call takes and counts one: leave it out"
+        )
     limits = {"max_tokens": block.get("max_tokens", 8000), **options}
     if block.get("budget_usd") is not None and not any(
         limits.get(name) for name in ("max_tokens", "max_completion_tokens")

@@ -10,22 +10,30 @@ from video2policy.dataset.lerobot import DatasetError
 NAME = "meta/SHA256SUMS"
 
 
+def mark(root: Path) -> str:
+    """What tells a sealed dataset from any other: the SHA-256 of its sums."""
+    return _sum(root / NAME)
+
+
 def seal(root: Path) -> None:
     """Write the sums of all files of the dataset."""
     lines = [f"{_sum(path)}  {path.relative_to(root).as_posix()}\n" for path in _files(root)]
-    (root / NAME).write_text("".join(lines))
+    (root / NAME).write_text("".join(lines), "utf-8")
 
 
 def verify(root: Path) -> int:
     """Check every file against its sum; how many there are.
 
     Raises:
-        DatasetError: no sums, or files that changed, are absent or were added since.
+        DatasetError: no sums, none that can be read, or files that changed, are absent or were added since.
     """
     if not (root / NAME).is_file():
         raise DatasetError(f"{root} has no {NAME}: it is no whole dataset of this project")
-    pairs = [line.split("  ", 1) for line in (root / NAME).read_text().splitlines()]
-    known = {name: digest for digest, name in pairs}
+    try:
+        pairs = [line.split("  ", 1) for line in (root / NAME).read_text("utf-8").splitlines()]
+        known = {name: digest for digest, name in pairs}
+    except ValueError as error:
+        raise DatasetError(f"{root / NAME} is no list of sums: the dataset cannot be checked") from error
     present = {path.relative_to(root).as_posix(): path for path in _files(root)}
     wrong = sorted(
         name

@@ -20,6 +20,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -575,15 +576,31 @@ class Episode:
     depths: dict[str, Depths]
 
 
+@contextmanager
+def _damage_told(what: str) -> Iterator[None]:
+    """Let a damaged file raise DatasetError, whatever reads it."""
+    try:
+        yield
+    except DatasetError:
+        raise
+    except (av.FFmpegError, pa.ArrowException, OSError, LookupError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DatasetError(f"{what} cannot be read ({type(error).__name__}: {reason})") from error
+
+
 class Reader:
     """Reads a dataset of the layout above.
 
     Raises:
-        DatasetError: the folder holds no dataset of format v3.0, or a file that it names is absent.
+        DatasetError: the folder holds no dataset of format v3.0, or a file of it is absent or damaged.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        with _damage_told(f"{root / 'meta'}"):
+            self._read_meta(root)
+
+    def _read_meta(self, root: Path) -> None:
         if not (root / "meta" / "info.json").is_file():
             raise DatasetError(f"{root} holds no LeRobot dataset (meta/info.json is absent)")
         self.info: dict[str, Any] = json.loads((root / "meta" / "info.json").read_text())
@@ -608,7 +625,10 @@ class Reader:
 
     def episode(self, index: int, cameras: Sequence[str] | None = None) -> Episode:
         """One episode with the images of the named cameras (all by default); masks are cameras as well."""
-        row = self._episodes[index]
+        with _damage_told(f"episode {index} of {self.root}"):
+            return self._read_episode(self._episodes[index], cameras)
+
+    def _read_episode(self, row: Mapping[str, Any], cameras: Sequence[str] | None) -> Episode:
         table = self.table(row)
 
         def column(key: str, dtype: type = np.float32) -> Any:
