@@ -185,3 +185,8 @@ def test_no_text_makes_it_fail_otherwise(text: str) -> None:
         read_reply(text)
     except NoCode as error:
         assert str(error)
+
+
+def test_code_too_deep_to_be_written_again_is_none() -> None:
+    with pytest.raises(NoCode):
+        read_reply("```python\nx = " + "-" * 5000 + "1; y = 2\n```")

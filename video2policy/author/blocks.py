@@ -160,7 +160,9 @@ def _parse(source: str) -> tuple[str, ast.Module] | None:
     """The source as it parses, with its tree."""
     for text in (source, textwrap.dedent(source), repair_quotes(textwrap.dedent(source))):
         try:
-            return text, ast.parse(text)
+            tree = ast.parse(text)
+            ast.unparse(tree)  # as its pieces will be; what is too deep for that is no code
+            return text, tree
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
     return None
