@@ -135,7 +135,9 @@ def test_each_fault_is_found(check: Check, old: str, new: str, name: str, words:
 def test_the_worker_survives_hangs_crashes_and_bombs(scene_path: Path, tmp_path: Path) -> None:
     hang = GOOD.replace(SUCCESS, "while True:\n            pass")
     bomb = GOOD.replace(SUCCESS, "x = torch.zeros(10**6, 10**6)\n        return x[0] > 0")
-    sources = {"hang": hang, "good": GOOD, "bomb": bomb, "text": "this is no code"}
+    # The first tensor that the process makes of a list is the module's.
+    good = GOOD.replace("class Lift", "GOAL = torch.tensor([0.0, 0.1, 0.3])\n\nclass Lift")
+    sources = {"hang": hang, "good": good, "bomb": bomb, "text": "this is no code"}
     candidates = []
     for name, source in sources.items():
         (tmp_path / f"{name}.py").write_text(source)
@@ -143,9 +145,9 @@ def test_the_worker_survives_hangs_crashes_and_bombs(scene_path: Path, tmp_path:
     spec = {"scene": str(scene_path), "candidates": candidates, "timeout": 5.0}
     limits = Sandbox(read=tuple(Path(candidate["task"]) for candidate in candidates))
     result = run_worker("video2policy.guard.check_worker", spec, tmp_path / "work", 60, sandbox=limits)
-    hung, good, bombed, text = result["reports"]
+    hung, passed, bombed, text = result["reports"]
     assert "did not end within 5 s" in hung["checks"][0]["reason"] and not hung["runs"]
-    assert good["runs"] and good["facts"]["extra_observations"] == 3
+    assert passed["runs"] and passed["facts"]["extra_observations"] == 3
     assert not bombed["runs"]
     assert "does not parse" in text["checks"][0]["reason"]
 
