@@ -114,6 +114,17 @@ def test_what_generated_code_writes_over_reaches_nothing(scene_path: Path, kind:
         assert torch.equal(faked.sim.states()[name], value), name
 
 
+def test_what_is_recorded_is_of_no_tensor(scene_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = environment(scene_path, Honest)
+    made.reset()
+    honest = made.sim.arrays()
+    for method in ("split", "numpy", "clone", "__getitem__"):
+        monkeypatch.setattr(torch.Tensor, method, lambda tensor, *_, **__: torch.full_like(tensor, HIGH))
+    recorded = made.sim.arrays()
+    monkeypatch.undo()
+    assert all(np.array_equal(recorded[name], value) for name, value in honest.items())
+
+
 def test_generated_code_gets_no_simulator(scene_path: Path) -> None:
     made = environment(scene_path, Honest)
     assert set(vars(made.task.envs)) == {"n_envs", "object_names", "object_sizes", "sample_object_poses"}
