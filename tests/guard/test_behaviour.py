@@ -52,6 +52,7 @@ BROKEN = [
     ('append("offset")', 'append("ofset")', "observations", '"ofset"'),
     (SUCCESS, SUCCESS + " or True", "success", "RuntimeError"),
     (SUCCESS, SUCCESS.replace("> 0.1", "* 1.0"), "success", "float32"),
+    (SUCCESS, "raise ValueError('\\x1b[2J\\ud800')", "success", "ValueError: ?[2J?"),
     (SUCCESS, 'return (states["cube_pos"] > 0.1)', "success", "shape (64, 3)"),
     (SUCCESS, 'return bool((states["cube_pos"] > 0.1).any())', "success", "is a bool"),
     (SUCCESS, 'return states["cube_pos"][:, 2] > -1', "success", "asks for nothing"),

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from video2policy.guard.leavings import printable
 from video2policy.guard.load import LoadError, TaskClass, load_task
 from video2policy.guard.stand_in import STAND_INS, States, clip_states, random_states, untouched
 from video2policy.scene import Scene
@@ -97,9 +98,10 @@ def check_task(
         try:
             report.checks.append(Check(name, True, check()))
         except _Failed as failure:
-            report.checks.append(Check(name, False, str(failure)))
+            report.checks.append(Check(name, False, printable(str(failure))))
         except Exception as error:  # generated code may raise anything; the author gets the reason
-            report.checks.append(Check(name, False, f"{type(error).__name__}: {str(error)[:300]}"))
+            reason = printable(f"{type(error).__name__}: {str(error)[:300]}")
+            report.checks.append(Check(name, False, reason))
         return report.checks[-1].passed
 
     def load() -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shutil
 import stat
 from pathlib import Path
@@ -20,6 +21,11 @@ MAX_TEXT = 100_000
 
 class LeavingsError(ValueError):
     """What is wrong with a file that a worker left, to be read after "the worker ..."."""
+
+
+def printable(text: str) -> str:
+    """`text` in one line, without what a terminal takes for a command and a file cannot hold."""
+    return re.sub(r"[^\x20-\x7e]", "?", re.sub(r"\s*\n\s*", " ", text))
 
 
 def open_file(folder: Path, name: str, limit: int) -> BinaryIO:
