@@ -72,6 +72,16 @@ BROKEN = [
         "NameError",
     ),
     (REWARD, 'return reward - reward.mean(), {"height": height}', "independent", "other environments"),
+    (REWARD, "return (reward if len(reward) in (64, 11) else -reward), {}", "independent", "the number of"),
+    (REWARD, "return reward, {'a': reward} if len(reward) == 64 else {}", "independent", "a depends on the"),
+    (REWARD, "return reward, {f'c{k}': reward for k in range(5000)}", "reward", "more than 100 components"),
+    (REWARD, "return reward, {'x' * 3000: reward}", "reward", "longer names"),
+    (
+        SUCCESS,
+        "if len(states['cube_pos']) < 10: states['cube_pos'].fill_(5.0)\n        " + SUCCESS,
+        "independent",
+        "depends",
+    ),
     (SUCCESS, 'return states["cube_pos"][:, 2] > states["cube_size"].max() * 2.0', "independent", "depends"),
     (
         REWARD,

@@ -14,9 +14,12 @@ import stat
 from pathlib import Path
 from typing import Any, BinaryIO
 
+MAX_COMPONENTS, MAX_NAME = 100, 200
+"""Of a reward, and characters in the name of one."""
 MAX_DEPTH = 20
 MAX_VALUES = 200_000
 MAX_TEXT = 100_000
+MAX_INTEGER = 2**63
 
 
 class LeavingsError(ValueError):
@@ -56,7 +59,7 @@ def copy_file(folder: Path, name: str, target: Path, limit: int) -> None:
 
 
 def read_json(folder: Path, name: str, limit: int) -> dict[str, Any]:
-    """An object of finite numbers, texts and lists, neither deep nor huge.
+    """An object of finite, moderate numbers, texts and lists, neither deep nor huge.
 
     Raises:
         LeavingsError: it is none.
@@ -77,6 +80,8 @@ def read_json(folder: Path, name: str, limit: int) -> dict[str, Any]:
             raise LeavingsError("wrote a result that is too large")
         if isinstance(item, float) and not math.isfinite(item):
             raise LeavingsError("wrote a result with a number that is not finite")
+        if isinstance(item, int) and abs(item) > MAX_INTEGER:
+            raise LeavingsError("wrote a result with a number that is too large")
         if isinstance(item, dict):
             todo += [(part, depth + 1) for pair in item.items() for part in pair]
         elif isinstance(item, list):
