@@ -106,6 +106,13 @@ def test_failures_in_one_sentence(
     assert str(error.value).startswith(f"the worker {WORKER} ")
 
 
+def test_files_without_a_name_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "MAX_FOLDER", 2**20)
+    monkeypatch.setattr(process, "MEASURE_EVERY", 0.0)
+    with pytest.raises(WorkerError, match="wrote more files than it may"):
+        run(tmp_path, do="unnamed")
+
+
 def test_an_old_result_is_not_taken_for_new(tmp_path: Path) -> None:
     (tmp_path / "result.json").write_text('{"old": 1}')
     with pytest.raises(WorkerError, match="no result"):

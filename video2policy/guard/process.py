@@ -14,6 +14,7 @@ import resource
 import select
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -235,7 +236,7 @@ def _follow(process: subprocess.Popen[bytes], timeout: float, output: _Output, f
         ready, _, _ = select.select([descriptor], [], [], min(left, 0.5))
         if time.monotonic() - measured > MEASURE_EVERY:
             measured = time.monotonic()
-            if not leavings.fits(folder, MAX_FOLDER, MAX_ENTRIES):
+            if not leavings.fits(folder, MAX_FOLDER - _unnamed(process.pid), MAX_ENTRIES):
                 return "wrote more files than it may"
         if not ready:
             # A grandchild may hold the pipe open after the worker itself has ended.
@@ -259,6 +260,23 @@ def _follow(process: subprocess.Popen[bytes], timeout: float, output: _Output, f
     except subprocess.TimeoutExpired:
         return f"did not end within {timeout:g} s"
     return None
+
+
+def _unnamed(pid: int) -> int:
+    """Bytes in files that a process or its children hold open after they took away their names."""
+    sizes: dict[tuple[int, int], int] = {}
+    todo = [pid]
+    for process in todo:
+        folder = Path(f"/proc/{process}")
+        with contextlib.suppress(OSError):  # it has ended
+            for children in folder.glob("task/*/children"):
+                todo += map(int, children.read_text().split())
+            for handle in (folder / "fd").iterdir():
+                with contextlib.suppress(OSError):
+                    status = handle.stat()
+                    if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
+                        sizes[status.st_dev, status.st_ino] = status.st_size
+    return sum(sizes.values())
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
