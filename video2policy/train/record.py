@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -50,7 +50,7 @@ def _are_finite(weights: np.ndarray) -> bool:
     return weights.dtype.kind in "fiu" and bool(np.isfinite(weights).all())
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
