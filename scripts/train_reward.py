@@ -48,7 +48,9 @@ def main(
             job, seed + (iteration if going_on else 0), policy, log_csv, policy.with_name("training")
         )
     except WorkerError as error:
-        log.info("not trained: %s", str(error).splitlines()[-1].strip())
+        # What happened, and the last line that the worker printed: its exception, where it raised one.
+        first, *printed = str(error).splitlines()
+        log.info("not trained: %s", " ".join([first, *(line.strip() for line in printed[-1:])]))
         result = failed_training(error, seed)
         if isinstance(error, Spared):
             result["stopped"] = "spared"

@@ -156,11 +156,11 @@ def played(folder: Path, family: str, hand: Hand) -> tuple[np.ndarray, np.ndarra
     sim = MujocoSim(scene, path.parent, N, robot="floating", seed=3)
     environment = Environment(sim, load_task(code)(sim, ""), record=True)
     environment.reset()
-    rows, roles = [sim.states()], scene.task.roles
+    rows, roles = [sim.arrays()], scene.task.roles
     for step in range(STEPS):
         _, _, _, info = environment.step(hand(step, sim.states(), roles).clamp(-1, 1))
         rows.append(info["raw_states"])
-    record = {key: np.stack([row[key].numpy() for row in rows]) for key in rows[0]}
+    record = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
     return judge(family, roles, record).success, info["success"].numpy()
 
 

@@ -43,6 +43,25 @@ def test_every_episode_gets_a_program_or_none(tmp_path: Path) -> None:
     assert second == {"run": 0, "episode": 1, "step": 50, "reason": "too far away"}
 
 
+def test_what_programs_print_asks_nothing(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def write(states, episode, step):
+        calls.append(episode)
+        return "x = 1\n"
+
+    first, second = tmp_path / "first", tmp_path / "second"
+    for workspace in (first, second):
+        workspace.mkdir()
+        asked(workspace)
+    improviser = Improviser(write, tmp_path)
+    for line in ("asked 7", "asked \u0660", "asked 0 ", "asked -1", "asked 0", "asked 0", "asked 1"):
+        improviser.answer(first, line)
+    assert calls == [0, 1] and not (first / "written_1.json").exists()
+    improviser.answer(second, "asked 0")
+    assert calls == [0, 1] * 2 and [row["run"] for row in improviser.log_rows] == [0, 0, 1, 1]
+
+
 @pytest.mark.parametrize(
     "states", [[], {}, {"a": 1}, {"a": [[1.0]], "b": []}, {"a": [["x"]]}, {"a": [[float("nan")]]}, {"a": [1]}]
 )

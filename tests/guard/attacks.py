@@ -150,6 +150,9 @@ _PROCESS = {
     "priority": "import os\nos.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0))\nloot = True",
     "user": "import os\nos.setuid(os.getuid())\nloot = True",
     "memory_file": "import os\nloot = os.memfd_create('x')",
+    "shared_memory": "import mmap\nloot = len(mmap.mmap(-1, 4096))",
+    "file_without_a_name": "import os\nloot = os.open('.', os.O_TMPFILE | os.O_RDWR)",
+    "zeros": "loot = open('/dev/zero', 'rb').read(1)",
     "io_uring": "import ctypes\nloot = ctypes.CDLL(None).syscall(425, 4, ctypes.create_string_buffer(256)) >= 0",
     "keyring": "import ctypes\nloot = ctypes.CDLL(None).syscall(250, 0, -3, 1) != -1",
 }
@@ -174,7 +177,6 @@ _DANGEROUS = {
     "kill_own_group": "import os, signal\nos.killpg(0, signal.SIGKILL)\nloot = True",
     "giant_file": "f = open('giant.bin', 'wb')\nf.seek(3 * 2**30)\nf.write(b'x')\nf.flush()\nloot = True",
     "many_files": "f = [open('/dev/null') for _ in range(5000)]\nloot = True",
-    "memory": "x = bytearray(16 * 2**30)\nloot = True",
     "memory_by_numpy": "import numpy\nx = numpy.ones(2**31)\nloot = True",
     "recursion": "def f(n):\n    return f(n + 1)\nf(0)\nloot = True",
     "many_threads": "import threading\ne = threading.Event()\nt = []\ntry:\n    for _ in range(20000):\n"
@@ -182,6 +184,7 @@ _DANGEROUS = {
 }
 
 _PASSES_THE_SYNTAX = {
+    "memory": "x = bytearray(16 * 2**30)\nloot = True",
     "memory_by_torch": "import torch\nx = torch.ones(2147483648, dtype=torch.float64)\nloot = True",
     "memory_by_list": "x = [0] * 4294967296\nloot = True",
 }

@@ -36,6 +36,12 @@ def main() -> None:
         os.abort()
     elif do == "broken":
         result.write_text("{")
+    elif do == "unnamed":
+        with Path("big").open("wb") as file:
+            Path("big").unlink()
+            file.write(bytes(2**21))
+            file.flush()
+            time.sleep(60)
     elif do == "list":
         result.write_text("[]")
     elif do == "symlink":

@@ -52,6 +52,7 @@ BROKEN = [
     ('append("offset")', 'append("ofset")', "observations", '"ofset"'),
     (SUCCESS, SUCCESS + " or True", "success", "RuntimeError"),
     (SUCCESS, SUCCESS.replace("> 0.1", "* 1.0"), "success", "float32"),
+    (SUCCESS, "raise ValueError('\\x1b[2J\\ud800')", "success", "ValueError: ?[2J?"),
     (SUCCESS, 'return (states["cube_pos"] > 0.1)', "success", "shape (64, 3)"),
     (SUCCESS, 'return bool((states["cube_pos"] > 0.1).any())', "success", "is a bool"),
     (SUCCESS, 'return states["cube_pos"][:, 2] > -1', "success", "asks for nothing"),
@@ -71,6 +72,16 @@ BROKEN = [
         "NameError",
     ),
     (REWARD, 'return reward - reward.mean(), {"height": height}', "independent", "other environments"),
+    (REWARD, "return (reward if len(reward) in (64, 11) else -reward), {}", "independent", "the number of"),
+    (REWARD, "return reward, {'a': reward} if len(reward) == 64 else {}", "independent", "a depends on the"),
+    (REWARD, "return reward, {f'c{k}': reward for k in range(5000)}", "reward", "more than 100 components"),
+    (REWARD, "return reward, {'x' * 3000: reward}", "reward", "longer names"),
+    (
+        SUCCESS,
+        "if len(states['cube_pos']) < 10: states['cube_pos'].fill_(5.0)\n        " + SUCCESS,
+        "independent",
+        "depends",
+    ),
     (SUCCESS, 'return states["cube_pos"][:, 2] > states["cube_size"].max() * 2.0', "independent", "depends"),
     (
         REWARD,
@@ -135,7 +146,9 @@ def test_each_fault_is_found(check: Check, old: str, new: str, name: str, words:
 def test_the_worker_survives_hangs_crashes_and_bombs(scene_path: Path, tmp_path: Path) -> None:
     hang = GOOD.replace(SUCCESS, "while True:\n            pass")
     bomb = GOOD.replace(SUCCESS, "x = torch.zeros(10**6, 10**6)\n        return x[0] > 0")
-    sources = {"hang": hang, "good": GOOD, "bomb": bomb, "text": "this is no code"}
+    # The first tensor that the process makes of a list is the module's.
+    good = GOOD.replace("class Lift", "GOAL = torch.tensor([0.0, 0.1, 0.3])\n\nclass Lift")
+    sources = {"hang": hang, "good": good, "bomb": bomb, "text": "this is no code"}
     candidates = []
     for name, source in sources.items():
         (tmp_path / f"{name}.py").write_text(source)
@@ -143,9 +156,9 @@ def test_the_worker_survives_hangs_crashes_and_bombs(scene_path: Path, tmp_path:
     spec = {"scene": str(scene_path), "candidates": candidates, "timeout": 5.0}
     limits = Sandbox(read=tuple(Path(candidate["task"]) for candidate in candidates))
     result = run_worker("video2policy.guard.check_worker", spec, tmp_path / "work", 60, sandbox=limits)
-    hung, good, bombed, text = result["reports"]
+    hung, passed, bombed, text = result["reports"]
     assert "did not end within 5 s" in hung["checks"][0]["reason"] and not hung["runs"]
-    assert good["runs"] and good["facts"]["extra_observations"] == 3
+    assert passed["runs"] and passed["facts"]["extra_observations"] == 3
     assert not bombed["runs"]
     assert "does not parse" in text["checks"][0]["reason"]
 

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -109,9 +110,20 @@ def test_what_generated_code_writes_over_reaches_nothing(scene_path: Path, kind:
         assert not info["success"].any()
         assert torch.equal(done, done_too) and (actions == 0.2).all()
         for name, value in expected["raw_states"].items():
-            assert torch.equal(info["raw_states"][name], value), name
+            assert np.array_equal(info["raw_states"][name], value), name
     for name, value in honest.sim.states().items():
         assert torch.equal(faked.sim.states()[name], value), name
+
+
+def test_what_is_recorded_is_of_no_tensor(scene_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = environment(scene_path, Honest)
+    made.reset()
+    honest = made.sim.arrays()
+    for method in ("split", "numpy", "clone", "__getitem__"):
+        monkeypatch.setattr(torch.Tensor, method, lambda tensor, *_, **__: torch.full_like(tensor, HIGH))
+    recorded = made.sim.arrays()
+    monkeypatch.undo()
+    assert all(np.array_equal(recorded[name], value) for name, value in honest.items())
 
 
 def test_generated_code_gets_no_simulator(scene_path: Path) -> None:
@@ -163,12 +175,13 @@ def test_only_small_regular_files_are_read(kind: str, tmp_path: Path) -> None:
         ('{"a": NaN}', "not finite"),
         ('{"a": [1, -Infinity]}', "not finite"),
         ('{"a": 1e999}', "not finite"),
+        ('{"a": [-' + "9" * 4000 + "]}", "too large"),
         ('{"a": ' + "[" * 40 + "]" * 40 + "}", "too large"),
         ("[" * 100_000, "not JSON"),
         ('{"a": [' + "0," * 300_000 + "0]}", "too large"),
         ('{"a": "' + "x" * 200_000 + '"}', "too large"),
     ],
-    ids=range(9),
+    ids=range(10),
 )
 def test_odd_json_is_refused(text: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "result.json").write_text(text)
@@ -211,6 +224,8 @@ def test_an_honest_search_passes() -> None:
         ("success_rate", 1.5),
         ("success_rate", "1"),
         ("success_rate", None),
+        ("success_rate", True),
+        ("steps", True),
         ("steps", 0),
         ("steps", 1.5),
         ("stopped", "failed"),
@@ -238,7 +253,12 @@ def test_weights_are_finite_numbers_in_safetensors(tmp_path: Path) -> None:
     save_file({"a": good, "b": bad}, tmp_path / "nan.safetensors")
     save_file({f"t{k}": good for k in range(500)}, tmp_path / "many.safetensors")
     (tmp_path / "pickle.safetensors").write_bytes(pickle.dumps({"a": good}))
-    for name in ("nan", "many", "pickle"):
+    save_file({}, tmp_path / "none.safetensors")
+    save_file({"a": good > 0}, tmp_path / "bool.safetensors")
+    save_file({"a": good.astype(np.complex64)}, tmp_path / "complex.safetensors")
+    header = b'{"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}}'
+    (tmp_path / "small.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + b"\0\0")
+    for name in ("nan", "many", "pickle", "none", "bool", "complex", "small"):
         with pytest.raises(LeavingsError, match="policy"):
             check_weights(tmp_path / f"{name}.safetensors")
 
@@ -312,6 +332,35 @@ def test_bombs_pickles_and_links_are_no_recordings(tmp_path: Path, monkeypatch: 
     for name in ("bomb", "pickle", "link", "nothing"):
         with pytest.raises(RecordingError, match="is no recording"):
             load(tmp_path / f"{name}.npz")
+
+
+def odd_header(header: str) -> bytes:
+    """An npy file that says `header` of itself."""
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header) + 1) + header.encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (10000000000000,)}",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (0, 99999999999999999999)}",
+        "{'descr': '" + "''" + ", 'fortran_order': False, 'shape': (1,)}",
+        "{'descr': " + "(" * 3000 + ", 'fortran_order': False, 'shape': (1,)}",
+    ],
+    ids=["memory", "overflow", "token", "nested"],
+)
+@pytest.mark.parametrize("method", [0, 12, 99])
+def test_bytes_that_lead_astray_are_no_recording(header: str, method: int, tmp_path: Path) -> None:
+    path = tmp_path / "recording.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("actions.npy", odd_header(header))
+    # The method of compression, in the entry and in the directory.
+    data = bytearray(path.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        data[data.index(signature) + offset] = method
+    path.write_bytes(data)
+    with pytest.raises(RecordingError, match="is no recording"):
+        load(path)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """Loading generated modules: one task class, its reward replaced, torch stripped and scripts run eagerly."""
 
+import math
 from pathlib import Path
 
 import pytest
 import torch
 
 from video2policy.guard.load import LoadError, load_task, run_module
+from video2policy.task import Task
 
 TASK = """
 import torch
@@ -118,3 +120,59 @@ z = torch.nn.functional.relu(x)
 def test_builtins_are_few() -> None:
     space = run_module("def f():\n    return 1", "m")
     assert not {"open", "exec", "eval", "getattr", "type", "object"} & set(space["__builtins__"])
+
+
+PATCH = """
+import torch
+from factory.tasks.task import Task
+
+class Lift(Task):
+    def patch(self, function):
+        self.split = function
+        self._split = function
+    def take(self, pairs):
+        for self.split in pairs:
+            pass
+    def add(self, function):
+        self.split += function
+    def read(self, function):
+        return self._private
+"""
+
+
+@pytest.mark.parametrize("method", ["patch", "take", "add", "read"])
+def test_methods_patch_tasks_only(method: str) -> None:
+    lift = run_module(PATCH, "m")["Lift"]
+    for victim in (torch.Tensor, math, Task, lift, torch.zeros(1), [], None):
+        with pytest.raises(AttributeError, match="only a task's own attributes"):
+            getattr(lift, method)(victim, [print])
+    task = lift(None, "", {})
+    task.patch("x")
+    assert task.split == task._split == "x"
+
+
+def test_a_module_gets_copies_of_what_others_use() -> None:
+    space = run_module("import torch\nimport math\nfrom factory.tasks.task import Task", "m")
+    assert space["math"] is not math and space["math"].pi == math.pi
+    assert space["Task"] is not Task and issubclass(space["Task"], Task)
+    modules = [space["torch"], space["torch"].nn.functional, space["torch"].linalg, space["torch"].special]
+    assert not any(value is torch.Tensor for module in modules for value in vars(module).values())
+
+
+def test_classes_of_tensors_answer_and_take_lists_but_no_addresses() -> None:
+    space = run_module("import torch\nt = torch", "m")["t"]
+    half = torch.zeros(2, dtype=torch.float16)
+    assert isinstance(half, space.Tensor) and not isinstance(half, space.FloatTensor)
+    assert torch.equal(space.Tensor([1, 2]), torch.tensor([1.0, 2.0]))
+    assert space.LongTensor([1]).dtype == torch.int64
+    for arguments in ({"values": 3}, {"cdata": 12345}):
+        with pytest.raises(TypeError):
+            space.Tensor(**arguments)
+
+
+@pytest.mark.parametrize(
+    "name", ["segment_reduce", "ctc_loss", "batch_norm_update_stats", "embedding", "hspmm"]
+)
+def test_operators_that_trust_their_indices_are_absent(name: str) -> None:
+    space = run_module("import torch\nt = torch", "m")["t"]
+    assert not hasattr(space, name) and not hasattr(space.nn.functional, name)

@@ -148,6 +148,12 @@ def decide(machine: str, number: int, arguments: tuple[int, ...] = (), drawing: 
     [
         (0, (), True),  # read
         (257, (), True),  # openat
+        (257, (0, 0, 0x410002), False),  # O_TMPFILE
+        (2, (0, 0x2), True),  # open
+        (2, (0, 0x410002), False),
+        (9, (0, 1, 3, 0x22), True),  # mmap, anonymous and private
+        (9, (0, 1, 3, 0x01), True),  # of a file, shared
+        (9, (0, 1, 3, 0x21), False),  # anonymous and shared
         (41, (), False),  # socket
         (59, (), False),  # execve
         (57, (), False),  # fork

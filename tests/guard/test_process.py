@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from video2policy.guard import process
+from video2policy.guard.leavings import LeavingsError, printable
 from video2policy.guard.process import WorkerError, run_worker
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +42,27 @@ def test_a_result_and_progress(tmp_path: Path) -> None:
     result = run_worker(WORKER, {"do": "echo", "value": [1, "é"]}, tmp_path, 20, lines.append)
     assert result == {"value": [1, "é"]}
     assert lines == ["half way", "done"]
+
+
+def test_progress_that_its_reader_cannot_take_ends_the_worker(tmp_path: Path) -> None:
+    def answer(line: str) -> None:
+        raise LeavingsError("asked for nothing")
+
+    with pytest.raises(WorkerError, match=f"{WORKER} asked for nothing"):
+        run_worker(WORKER, {"do": "echo", "value": 1}, tmp_path, 20, answer)
+
+
+@pytest.mark.parametrize(
+    "read", [lambda line: int(float("inf")), lambda line: int(line), lambda line: {}[line]]
+)
+def test_odd_progress_is_a_worker_s_fault(read: Callable[[str], object]) -> None:
+    with pytest.raises(LeavingsError, match="progress that cannot be read"):
+        process._Output(read).add(b"progress odd")
+
+
+def test_what_a_terminal_would_obey_is_not_shown() -> None:
+    text = "a\x1b]0;owned\x07\ud800 b\n   c"
+    assert printable(text) == "a?]0;owned?? b c"
 
 
 def test_the_environment_is_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,6 +104,13 @@ def test_failures_in_one_sentence(
         run(tmp_path, do=do)
     assert all(word in str(error.value) for word in words), str(error.value)
     assert str(error.value).startswith(f"the worker {WORKER} ")
+
+
+def test_files_without_a_name_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "MAX_FOLDER", 2**20)
+    monkeypatch.setattr(process, "MEASURE_EVERY", 0.0)
+    with pytest.raises(WorkerError, match="wrote more files than it may"):
+        run(tmp_path, do="unnamed")
 
 
 def test_an_old_result_is_not_taken_for_new(tmp_path: Path) -> None:

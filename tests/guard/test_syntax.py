@@ -40,11 +40,27 @@ def f(x):
         return f'{x:.2f}', x ** 2, x @ x, ~x & x | x
 """,
     """
-def f(self, states):
-    self.count = 1
-    states['a'] = 2
-    a, b = states.values()
-    return a
+from video2policy.task import Task
+class A(Task):
+    threshold: float = 0.1
+    def __init__(self, envs, root):
+        super(A, self).__init__(envs, root, {})
+    def f(self, states):
+        self.count = 1
+        self._seen += 1
+        states['a'] = 2
+        a, b = states.values()
+        return self._height(a)
+    def _height(self, a):
+        return a
+""",
+    """
+import torch
+Tensor = torch.Tensor
+def _distance(a, b, *more, scale=10 ** -2, **rest):
+    if (n := len(more)) > 2 ** 3:
+        del rest
+    return scale * 0.9 ** n * torch.topk(a - b, 1).indices, isinstance(a, torch.Tensor)
 """,
 ]
 
@@ -88,14 +104,49 @@ BAD = [
     "def f():\n    try:\n        pass\n    except ValueError:\n        pass",
     "async def f(): pass",
     "def f():\n    yield 1",
-    "def f(x):\n    return (y := x)",
-    "def f(x):\n    del x",
+    "from torch import ones as self",
+    "import math as self",
+    "import math as torch",
+    "import math as __builtins__",
+    "import torch.nn.functional as torch",
+    "from torch import device as Task",
+    "import torch\nself = torch",
+    "def f(g, self):\n    self.split = g",
+    "def f(self):\n    self.split = 1",
+    "def f(*self): pass",
+    "def f(*__x): pass",
+    "def f(**torch): pass",
+    "def f(*, math): pass",
+    "x = lambda self: 1",
+    "x = lambda __import__: 1",
+    "x = [1 for self in (1, 2)]",
+    "def f(x):\n    return (torch := x)",
+    "def f():\n    del math",
+    "def torch(): pass",
+    "from video2policy.task import Task\nTask = dict",
+    "from video2policy.task import Task\nclass math(Task): pass",
+    "from video2policy.task import Task\nclass A(Task):\n    def f(a, self): pass",
+    "from video2policy.task import Task\nclass A(Task):\n    f = lambda self: 1",
+    "from video2policy.task import Task\nclass A(Task):\n    def f(self, x):\n        self = x",
+    "from video2policy.task import Task\nclass A(Task):\n    def f(self, x):\n        del x.y",
+    "from video2policy.task import Task\nclass A(Task):\n    def f(self):\n        self.__x = 1",
+    "def f(x, y):\n    super(x, y).__init__()",
+    "import torch\ntorch.jit.script = 1",
+    "import torch\nx = torch.FloatTensor(cdata=1)",
+    "import torch\nx = torch.ones(1).new(1)",
+    "import torch\nx = torch.ones(1).const_data_ptr()",
+    "import torch\nx = torch.eye(2).to_sparse_csr()",
+    "import torch\nx = torch.eye(2).crow_indices()",
+    "import torch\nx = torch.ones(1).backward()",
     "def f(x):\n    with x: pass",
     "def f(x):\n    return '{0.__class__}'.format(x)",
     "def f(x):\n    return '%s' % x",
     "def f(x):\n    return f'{x.__class__}'",
     "def f(x):\n    return 9 ** x",
+    "def f(x):\n    return '{}'.format(x)",
     "x = 9 ** 9 ** 9",
+    "x = 1001 ** 2",
+    "x = 2 ** 1001",
     "x = b'abc'",
     "for i in range(9): pass",
     "print('hello')",

@@ -52,7 +52,7 @@ def test_reward_success_and_reset(sim: MujocoSim) -> None:
     first = sim.states()["cube_init_pos"]
     for step in range(1, 6):
         observation, reward, done, info = env.step(torch.zeros(N, 7))
-        height = info["raw_states"]["cube_pos"][:, 2]
+        height = torch.from_numpy(info["raw_states"]["cube_pos"][:, 2])
         assert (height > 0.02).all(), "raw states are copied before task code can change them"
         assert torch.allclose(reward, height + 50.0 * torch.tensor([1.0, 0, 1, 0]))
         assert torch.equal(info["success"], torch.tensor([True, False, True, False]))

@@ -99,6 +99,12 @@ def test_a_killed_training_goes_on_and_ends_in_the_same_policy(
     assert len(rows) == 7 and set(parts) <= set(rows[0].split(","))
 
 
+@pytest.mark.parametrize("steps", ["Infinity", "NaN", "1" + "0" * 400, "1" + "0" * 5000, "[]", "1e30"])
+def test_odd_progress_is_passed_over(job: Job, steps: str) -> None:
+    with run._Course(job, 5, None) as kept:
+        kept.tell(f'{{"steps": {steps}}}')
+
+
 def test_another_training_does_not_go_on_from_it(job: Job, tmp_path: Path) -> None:
     assert job.identity(5) != job.identity(6)
     course, worker = tmp_path / "training", tmp_path / "worker"

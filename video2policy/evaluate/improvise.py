@@ -55,14 +55,22 @@ class Improviser:
     folder: Path
     log_rows: list[dict[str, Any]] = field(default_factory=list)
     run: int = -1
+    workspace: Path | None = None
+    """Of the worker that runs."""
+    number: int = 0
+    """Of its next question."""
 
     def answer(self, workspace: Path, line: str) -> None:
-        """What `guard.process.run_worker` calls with each line of progress. Raises LeavingsError."""
-        words = line.split()
-        if len(words) != 2 or words[0] != "asked" or not words[1].isdecimal():
+        """What `guard.process.run_worker` calls with each line of progress. Raises LeavingsError.
+
+        Each question is answered once, in their order: programs in the worker may print such lines as well.
+        """
+        if workspace != self.workspace:
+            self.workspace, self.number, self.run = workspace, 0, self.run + 1
+        number = self.number
+        if line != f"asked {number}" or not os.path.lexists(workspace / f"asked_{number}.json"):
             return
-        number = int(words[1])
-        self.run += number == 0
+        self.number += 1
         asked = leavings.read_json(workspace, f"asked_{number}.json", MAX_ASKED)
         step, episodes = _read(asked)
         sources = [self._source(states, episode, step) for episode, states in enumerate(episodes)]

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from video2policy.guard.leavings import open_file
+from video2policy.guard.leavings import open_file, printable
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
@@ -109,8 +109,9 @@ class Recording:
                     if name.startswith(DRAW_PREFIX)
                 },
             )
-        except (KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
-            raise RecordingError(f"{path.name} is no recording: {error}") from error
+        except Exception as error:  # NumPy and zipfile raise whatever odd bytes lead them to
+            reason = printable(str(error) or type(error).__name__)[:300]
+            raise RecordingError(f"{path.name} is no recording: {reason}") from error
         shapes = {
             "actions": recording.actions.shape == (steps, episodes, 7),
             "generated": recording.generated.shape == (steps, episodes),

@@ -80,7 +80,7 @@ def roll_out(
     observation = environment.reset()
     act = make_policy(sim)
     draws = sim.draws()
-    rows = [sim.states()]
+    rows = [sim.arrays()]
     valid = [np.ones(sim.n_envs, bool)]
     actions, generated, configuration = [], [], []
     for push in islice(pushes(sim.n_envs, generator), sim.horizon):
@@ -95,7 +95,7 @@ def roll_out(
         actions.append(action.numpy())
         generated.append(info["success"].numpy())
     return Recording(
-        states={name: np.stack([row[name].numpy() for row in rows]) for name in rows[0]},
+        states={name: np.stack([row[name] for row in rows]) for name in rows[0]},
         actions=np.stack(actions),
         generated=np.stack(generated),
         valid=np.stack(valid),

@@ -12,12 +12,15 @@ from typing import Any
 
 import torch
 
+from video2policy.guard.leavings import MAX_COMPONENTS, MAX_NAME, printable
 from video2policy.guard.load import LoadError, TaskClass, load_task
 from video2policy.guard.stand_in import STAND_INS, States, clip_states, random_states, untouched
 from video2policy.scene import Scene
 from video2policy.task import Poses, Task, observation_keys, state_widths
 
 N_ENVS = 64
+OTHERS = (7, 33)
+"""Numbers of environments, beside that one, for which the first of them must get the same."""
 HARD = (
     "syntax",
     "loads",
@@ -97,9 +100,10 @@ def check_task(
         try:
             report.checks.append(Check(name, True, check()))
         except _Failed as failure:
-            report.checks.append(Check(name, False, str(failure)))
+            report.checks.append(Check(name, False, printable(str(failure))))
         except Exception as error:  # generated code may raise anything; the author gets the reason
-            report.checks.append(Check(name, False, f"{type(error).__name__}: {str(error)[:300]}"))
+            reason = printable(f"{type(error).__name__}: {str(error)[:300]}")
+            report.checks.append(Check(name, False, reason))
         return report.checks[-1].passed
 
     def load() -> str:
@@ -116,8 +120,8 @@ def check_task(
     states = random_states(sizes, N_ENVS, seed)
     actions = 2 * torch.rand((N_ENVS, 7), generator=torch.Generator().manual_seed(seed)) - 1
 
-    def make() -> Task:
-        return found[0](tables, "")
+    def make(n_envs: int = N_ENVS) -> Task:
+        return found[0](tables if n_envs == N_ENVS else Tables(scene, n_envs, seed), "")
 
     if not run("reset", lambda: _check_reset(make(), tables)):
         return report
@@ -127,7 +131,7 @@ def check_task(
     if succeeds and rewards:
         run("repeatable", lambda: _check_repeatable(make, actions, states))
         run("independent", lambda: _check_independent(make, actions, states))
-        run("leaves_states", lambda: _check_leaves_states(make(), actions, states))
+        run("leaves_states", lambda: _check_leaves_states(make, actions, states))
     if succeeds and rewards and clip:
         along = clip_states(scene)
         run("false_at_start", lambda: _check_start(make(), along))
@@ -212,6 +216,10 @@ def _check_reward(task: Task, actions: torch.Tensor, states: States) -> str:
     _check_tensor("the reward", rewards, torch.float32)
     if not isinstance(components, dict) or not all(isinstance(name, str) for name in components):
         raise _Failed("the reward's components are no dict by name")
+    if len(components) > MAX_COMPONENTS or any(len(name) > MAX_NAME for name in components):
+        raise _Failed(
+            f"the reward has more than {MAX_COMPONENTS} components, or longer names than {MAX_NAME}"
+        )
     for name, value in components.items():
         _check_tensor(f'the component "{name}"', value, torch.float32)
     if rewards.abs().max() > 1000:
@@ -238,8 +246,11 @@ def _check_repeatable(make: Callable[[], Task], actions: torch.Tensor, states: S
     return "the same states give the same result"
 
 
-def _check_independent(make: Callable[[], Task], actions: torch.Tensor, states: States) -> str:
-    """Every other environment is kept and its neighbours are replaced by others, three times as large."""
+def _check_independent(make: Callable[..., Task], actions: torch.Tensor, states: States) -> str:
+    """Every other environment is kept and its neighbours are replaced by others, three times as large.
+
+    Afterwards the first few are on their own.
+    """
     kept = torch.arange(0, N_ENVS, 2)
     order = torch.randperm(N_ENVS, generator=torch.Generator().manual_seed(1))
     others = {key: value[order] * (3.0 if key.endswith("_size") else 1.0) for key, value in states.items()}
@@ -249,16 +260,28 @@ def _check_independent(make: Callable[[], Task], actions: torch.Tensor, states: 
     for name, value in first.items():
         if not torch.allclose(value[kept].float(), second[name][kept].float(), atol=1e-5):
             raise _Failed(f"{name} of one environment depends on the other environments")
+    for n_envs in OTHERS:
+        few = _outputs(make(n_envs), actions[:n_envs], {key: value[:n_envs] for key, value in states.items()})
+        for name, value in first.items():
+            alone = few.get(name)
+            if (
+                not isinstance(alone, torch.Tensor)
+                or alone.shape != (n_envs,)
+                or not torch.allclose(value[:n_envs].float(), alone.float(), atol=1e-5)
+            ):
+                raise _Failed(f"{name} depends on the number of environments")
     return "each environment by itself"
 
 
-def _check_leaves_states(task: Task, actions: torch.Tensor, states: States) -> str:
-    copied = _with_added(task, states)
-    task.compute_success(copied)
-    task.compute_reward(actions.clone(), copied)
-    for key, value in states.items():
-        if key not in copied or not torch.equal(copied[key], value):
-            raise _Failed(f'it overwrites the state "{key}"')
+def _check_leaves_states(make: Callable[[int], Task], actions: torch.Tensor, states: States) -> str:
+    for n_envs in (N_ENVS, *OTHERS):
+        task, given = make(n_envs), {key: value[:n_envs] for key, value in states.items()}
+        copied = _with_added(task, given)
+        task.compute_success(copied)
+        task.compute_reward(actions[:n_envs].clone(), copied)
+        for key, value in given.items():
+            if key not in copied or not torch.equal(copied[key], value):
+                raise _Failed(f'it overwrites the state "{key}"')
     return "the simulator's states stay as they are"
 
 

@@ -8,18 +8,27 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shutil
 import stat
 from pathlib import Path
 from typing import Any, BinaryIO
 
+MAX_COMPONENTS, MAX_NAME = 100, 200
+"""Of a reward, and characters in the name of one."""
 MAX_DEPTH = 20
 MAX_VALUES = 200_000
 MAX_TEXT = 100_000
+MAX_INTEGER = 2**63
 
 
 class LeavingsError(ValueError):
     """What is wrong with a file that a worker left, to be read after "the worker ..."."""
+
+
+def printable(text: str) -> str:
+    """`text` in one line, without what a terminal takes for a command and a file cannot hold."""
+    return re.sub(r"[^\x20-\x7e]", "?", re.sub(r"\s*\n\s*", " ", text))
 
 
 def open_file(folder: Path, name: str, limit: int) -> BinaryIO:
@@ -50,7 +59,7 @@ def copy_file(folder: Path, name: str, target: Path, limit: int) -> None:
 
 
 def read_json(folder: Path, name: str, limit: int) -> dict[str, Any]:
-    """An object of finite numbers, texts and lists, neither deep nor huge.
+    """An object of finite, moderate numbers, texts and lists, neither deep nor huge.
 
     Raises:
         LeavingsError: it is none.
@@ -71,6 +80,8 @@ def read_json(folder: Path, name: str, limit: int) -> dict[str, Any]:
             raise LeavingsError("wrote a result that is too large")
         if isinstance(item, float) and not math.isfinite(item):
             raise LeavingsError("wrote a result with a number that is not finite")
+        if isinstance(item, int) and abs(item) > MAX_INTEGER:
+            raise LeavingsError("wrote a result with a number that is too large")
         if isinstance(item, dict):
             todo += [(part, depth + 1) for pair in item.items() for part in pair]
         elif isinstance(item, list):

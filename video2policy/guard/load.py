@@ -1,7 +1,8 @@
 """Make a class of generated task code. Used inside worker processes only, never in the workflow's own.
 
-Generated modules see an allow-list of builtins, `math`, the task base and a stripped torch whose `jit.script`
-leaves functions as they are: TorchScript is deprecated, slower to start and no sandbox.
+Generated modules see an allow-list of builtins, copies of `math` and of the task base, and a stripped torch
+without the class of tensors, since what is patched into that reaches the simulator. Its `jit.script` leaves
+functions as they are: TorchScript is deprecated, slower to start and no sandbox.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from typing import Any
 
 import torch
 
-from video2policy.guard.syntax import FORBIDDEN_ATTRIBUTES, check_syntax
+from video2policy.guard.syntax import FORBIDDEN_ATTRIBUTES, OWNER, check_syntax, guarded
 from video2policy.task import Envs, Task
+
+# The first tensor of a list imports torch's modules by the `__import__` of whoever asks for it.
+torch.tensor([0.0])
 
 
 class TaskClass(typing.Protocol):
@@ -56,24 +60,58 @@ def _same(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def _owner(value: Any) -> Task:
+    """A task, whose attributes may be assigned. Raises AttributeError for anything else."""
+    if not isinstance(value, Task):
+        raise AttributeError("only a task's own attributes may be assigned or private")
+    return value
+
+
 def _public(module: types.ModuleType, name: str) -> types.ModuleType:
-    """A copy of a module: its public functions and types, without submodules and what is forbidden."""
+    """A copy of a module: public functions and numbers, without submodules, types and what is forbidden."""
     copy = types.ModuleType(name)
     for key in dir(module):
         value = builtins.getattr(module, key)
-        if key.startswith("_") or key in FORBIDDEN_ATTRIBUTES or isinstance(value, types.ModuleType):
+        if key.startswith(("_", *KERNELS)) or key in FORBIDDEN_ATTRIBUTES or "torch_function" in key:
             continue
-        builtins.setattr(copy, key, value)
+        if not isinstance(value, types.ModuleType | type):
+            builtins.setattr(copy, key, value)
     return copy
 
 
+class _Kind(type):
+    """A class of tensors as generated code sees it: it answers `isinstance`, and makes tensors of numbers."""
+
+    dtype: torch.dtype | None
+
+    def __instancecheck__(cls, value: Any) -> bool:
+        return isinstance(value, torch.Tensor) and cls.dtype in (None, value.dtype)
+
+    def __call__(cls, values: Any) -> torch.Tensor:
+        if not isinstance(values, list | tuple | torch.Tensor):  # not a size, nor an address
+            raise TypeError(f"torch.{cls.__name__} takes a list here; for a size use torch.zeros")
+        return torch.as_tensor(values, dtype=cls.dtype or torch.float32).clone()
+
+
+KINDS = {
+    "Tensor": None,
+    "BoolTensor": torch.bool,
+    "DoubleTensor": torch.float64,
+    "FloatTensor": torch.float32,
+    "IntTensor": torch.int32,
+    "LongTensor": torch.int64,
+}
+
 _TORCH = """
-Tensor BoolTensor DoubleTensor FloatTensor IntTensor LongTensor Generator Size device dtype finfo iinfo
-no_grad is_tensor typename vmap pi e inf nan newaxis
+Generator Size device dtype finfo iinfo no_grad is_tensor typename vmap pi e inf nan newaxis
 """
 TORCH_NAMES = frozenset([*_TORCH.split(), *torch.functional.__all__])
 """Names of torch, beside its operators and data types, that a task or reward may want."""
-_KERNELS = "cudnn fbgemm miopen mkldnn quantized fused empty_quantized get_ sparse_ resize_"
+_KERNELS = """
+cudnn fbgemm miopen mkldnn quantize fake_quantize fused empty_quantized get_ sparse_ resize_ native_
+batch_norm_ segment_reduce ctc_loss embedding ccol_ col_indices crow_ row_indices indices_copy values_copy
+hspmm sspaddmm boolean_dispatch
+"""
 KERNELS = tuple(_KERNELS.split())
 """How operators begin that are written for other callers and check less of what they are given."""
 
@@ -87,6 +125,8 @@ def _stripped_torch() -> types.ModuleType:
     for key, value in vars(torch).items():
         if isinstance(value, torch.dtype):
             builtins.setattr(copy, key, value)
+    for key, dtype in KINDS.items():
+        builtins.setattr(copy, key, _Kind(key, (), {"dtype": dtype}))
     copy.linalg = _public(torch.linalg, "torch.linalg")  # type: ignore[attr-defined]
     copy.special = _public(torch.special, "torch.special")  # type: ignore[attr-defined]
     copy.nn = types.ModuleType("torch.nn")  # type: ignore[attr-defined]
@@ -98,11 +138,11 @@ def _stripped_torch() -> types.ModuleType:
 def _modules() -> dict[str, types.ModuleType]:
     stripped = _stripped_torch()
     task = types.ModuleType("factory.tasks.task")
-    task.Task = Task  # type: ignore[attr-defined]
+    task.Task = type("Task", (Task,), {})  # type: ignore[attr-defined]
     return {
         "torch": stripped,
         "torch.nn.functional": stripped.nn.functional,
-        "math": math,
+        "math": _public(math, "math"),
         "typing": typing,
         "factory.tasks.task": task,
         "video2policy.task": task,
@@ -127,14 +167,12 @@ def run_module(source: str, name: str) -> dict[str, Any]:
 
     safe = {key: builtins.__dict__[key] for key in SAFE_BUILTINS}
     space: dict[str, Any] = {
-        "__builtins__": safe | {"__import__": import_module},
+        "__builtins__": safe | {"__import__": import_module, OWNER: _owner},
         "__name__": name,
     }
     try:
-        code = compile(
-            source, f"<{name}>", "exec", flags=__future__.annotations.compiler_flag, dont_inherit=True
-        )
-        exec(code, space)
+        flags = __future__.annotations.compiler_flag
+        exec(compile(guarded(source), f"<{name}>", "exec", flags=flags, dont_inherit=True), space)
     except LoadError:
         raise
     except Exception as error:  # generated code may raise anything
@@ -151,7 +189,7 @@ def load_task(task_py: Path, reward_py: Path | None = None) -> TaskClass:
     classes = [
         value
         for value in space.values()
-        if isinstance(value, type) and issubclass(value, Task) and value is not Task
+        if isinstance(value, type) and issubclass(value, Task) and value.__module__ == space["__name__"]
     ]
     if len(classes) != 1:
         raise LoadError(

@@ -48,7 +48,7 @@ CHOWN, SETGID, SETUID = 0, 6, 7
 
 ROBOTS = Path(__file__).parents[1] / "robots"
 """The only part of the project that is read after the lockdown: simulators are built from it."""
-DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+DEVICES = ("/dev/null", "/dev/full", "/dev/random", "/dev/urandom")
 SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/etc/localtime",
           "/usr/share/zoneinfo", "/sys/devices/system/cpu")  # fmt: skip
 """What shared libraries, clocks and counts of processors are read from."""

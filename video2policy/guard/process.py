@@ -10,11 +10,11 @@ import contextlib
 import ctypes
 import json
 import os
-import re
 import resource
 import select
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -90,7 +90,8 @@ def run_worker(
 ) -> dict[str, Any]:
     """Run `python -m module spec.json` in `folder` and return the result.json that it writes there.
 
-    `timeout` in seconds. `on_line` gets what follows "progress " on such lines. The result's `sandbox` is
+    `timeout` in seconds. `on_line` gets what follows "progress " on such lines, whoever in the worker printed
+    them; a LeavingsError of its ends the worker. The result's `sandbox` is
     what the worker reached by `lockdown.contain`, as it said before any generated code ran. The worker's
     whole process group has ended when this returns or raises.
 
@@ -135,6 +136,8 @@ def run_worker(
     output = _Output(on_line)
     try:
         problem = _follow(process, timeout, output, folder)
+    except leavings.LeavingsError as error:
+        raise WorkerError(_sentence(module, str(error), output.tail)) from error
     finally:
         _end_group(process)
     reached = output.sandbox
@@ -204,9 +207,20 @@ class _Output:
                     self.sandbox = dict(json.loads(line.removeprefix(lockdown.SAYS)))
         elif line.startswith(PROGRESS):
             if self._on_line is not None:
-                self._on_line(line.removeprefix(PROGRESS))
+                self._hand_on(self._on_line, line.removeprefix(PROGRESS))
         elif line.strip():
             self.tail.append(line)
+
+    @staticmethod
+    def _hand_on(on_line: Callable[[str], None], line: str) -> None:
+        """Raises LeavingsError for a line that its reader cannot take: generated code may have printed it."""
+        try:
+            on_line(line)
+        except leavings.LeavingsError:
+            raise
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            kind = type(error).__name__
+            raise leavings.LeavingsError(f"printed progress that cannot be read ({kind})") from error
 
 
 def _follow(process: subprocess.Popen[bytes], timeout: float, output: _Output, folder: Path) -> str | None:
@@ -222,7 +236,7 @@ def _follow(process: subprocess.Popen[bytes], timeout: float, output: _Output, f
         ready, _, _ = select.select([descriptor], [], [], min(left, 0.5))
         if time.monotonic() - measured > MEASURE_EVERY:
             measured = time.monotonic()
-            if not leavings.fits(folder, MAX_FOLDER, MAX_ENTRIES):
+            if not leavings.fits(folder, MAX_FOLDER - _unnamed(process.pid), MAX_ENTRIES):
                 return "wrote more files than it may"
         if not ready:
             # A grandchild may hold the pipe open after the worker itself has ended.
@@ -248,6 +262,23 @@ def _follow(process: subprocess.Popen[bytes], timeout: float, output: _Output, f
     return None
 
 
+def _unnamed(pid: int) -> int:
+    """Bytes in files that a process or its children hold open after they took away their names."""
+    sizes: dict[tuple[int, int], int] = {}
+    todo = [pid]
+    for process in todo:
+        folder = Path(f"/proc/{process}")
+        with contextlib.suppress(OSError):  # it has ended
+            for children in folder.glob("task/*/children"):
+                todo += map(int, children.read_text().split())
+            for handle in (folder / "fd").iterdir():
+                with contextlib.suppress(OSError):
+                    status = handle.stat()
+                    if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
+                        sizes[status.st_dev, status.st_ino] = status.st_size
+    return sum(sizes.values())
+
+
 def _end_group(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
@@ -266,6 +297,6 @@ def _ending(code: int) -> str:
 
 
 def _sentence(module: str, problem: str, tail: deque[str]) -> str:
-    lines = [re.sub(r"[^\x20-\x7e]", "?", line)[:300] for line in tail]
+    lines = [leavings.printable(line)[:300] for line in tail]
     text = f"the worker {module} {problem}"
     return text + (":\n" + "\n".join(f"  {line}" for line in lines) if lines else "")

@@ -20,12 +20,12 @@ MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
 # Most frequent first: the filter reads from the top (the kernel remembers the answer where it can).
 _CALLS = """
-futex 202 98, read 0 63, write 1 64, clock_gettime 228 113, sched_yield 24 124, mmap 9 222, munmap 11
+futex 202 98, read 0 63, write 1 64, clock_gettime 228 113, sched_yield 24 124, munmap 11
 215, madvise 28 233, mprotect 10 226, brk 12 214, gettimeofday 96 169, clock_nanosleep 230 115,
 nanosleep 35 101, readv 19 65, writev 20 66, pread64 17 67, pwrite64 18 68, preadv 295 69, pwritev 296
 70, lseek 8 62, close 3 57, close_range 436 436, fstat 5 80, newfstatat 262 79, stat 4 -, lstat 6 -,
 statx 332 291, access 21 -, faccessat 269 48, faccessat2 439 439, fstatfs 138 44, statfs 137 43,
-readlink 89 -, readlinkat 267 78, getdents64 217 61, getcwd 79 17, open 2 -, openat 257 56, ftruncate 77
+readlink 89 -, readlinkat 267 78, getdents64 217 61, getcwd 79 17, ftruncate 77
 46, fsync 74 82, fdatasync 75 83, fadvise64 221 223, rename 82 -, renameat 264 38, renameat2 316 276,
 unlink 87 -, unlinkat 263 35, dup 32 23, dup2 33 -, dup3 292 24, pipe 22 -, pipe2 293 59, poll 7 -,
 ppoll 271 73, select 23 -, pselect6 270 72, epoll_create1 291 20, epoll_ctl 233 21, epoll_wait 232 -,
@@ -43,12 +43,18 @@ arch_prctl 158 -, exit 60 93, exit_group 231 94, umask 95 166
 CALLS = {name: tuple(numbers) for name, *numbers in (call.split() for call in _CALLS.split(","))}
 """Allowed whatever their arguments: name -> numbers by processor, "-" where it does not exist."""
 
-CLONE, CLONE3, TGKILL, PRCTL, IOCTL, PRLIMIT, FCNTL = (
-    (56, 220), (435, 435), (234, 131), (157, 167), (16, 29), (302, 261), (72, 25)
+MMAP, OPENAT, CLONE, CLONE3, TGKILL, PRCTL, IOCTL, PRLIMIT, FCNTL = (
+    (9, 222), (257, 56), (56, 220), (435, 435), (234, 131), (157, 167), (16, 29), (302, 261), (72, 25)
 )  # fmt: skip
+OPEN = 2
+"""On x86-64 only."""
 DRAWING = (("sched_setaffinity", 203, 122), ("memfd_create", 319, 279))
 """What OpenGL drivers want besides."""
 
+MAP_SHARED, MAP_ANONYMOUS = 0x01, 0x20
+"""Together: memory that no limit counts."""
+O_TMPFILE = 0x400000
+"""A file without a name, which no look at the folder finds."""
 CLONE_THREAD = 0x10000
 PRCTL_ALLOWED = (15, 16, 0x53564D41)
 """Names of threads and of memory."""
@@ -116,6 +122,10 @@ def program(machine: str, pid: int, drawing: bool = False) -> list[Instruction]:
     extra = [str(numbers[column]) for _, *numbers in DRAWING] if drawing else []
     for number in (int(text) for text in [*names, *extra] if text != "-"):
         lines += [(EQUAL, 0, 1, number), (RETURN, 0, 0, ALLOW)]
+    lines += _when(MMAP[column], [_ALLOWED[0]] if drawing else _unless(3, MAP_ANONYMOUS, MAP_SHARED))
+    lines += _when(OPENAT[column], _unless(2, O_TMPFILE))
+    if machine == "x86_64":
+        lines += _when(OPEN, _unless(1, O_TMPFILE))
     lines += _when(
         CLONE3[column], [(RETURN, 0, 0, ABSENT)]
     )  # its flags cannot be read: clone is used instead
@@ -136,6 +146,14 @@ def _when(number: int, body: Sequence[Instruction]) -> list[Instruction]:
     """`body` for this call, which is denied where `body` does not return."""
     body = [*body, (RETURN, 0, 0, DENY)]
     return [(EQUAL, 0, len(body), number), *body]
+
+
+def _unless(argument: int, *bits: int) -> list[Instruction]:
+    """Denied where the argument has all of these bits."""
+    lines: list[Instruction] = [(LOAD, 0, 0, ARGUMENTS + 8 * argument)]
+    for bit in bits:
+        lines += [(ANY_BIT, 1, 0, bit), *_ALLOWED]
+    return lines
 
 
 def _one_of(argument: int, values: Iterable[int]) -> list[Instruction]:

@@ -15,6 +15,9 @@ from video2policy.task import Poses
 States = Dict[str, torch.Tensor]  # noqa: UP006
 """The `states` of video2policy.task: float32, leading dimension n_envs, world frame."""
 
+Arrays = Dict[str, NDArray[np.float32]]  # noqa: UP006
+"""The same states as NumPy arrays."""
+
 Kind = Literal["rgb", "depth", "segmentation"]
 CAMERAS = ("front", "side", "wrist")
 """Beside the clip's camera, across the table, and on the hand."""
@@ -58,6 +61,9 @@ class Simulator(Protocol):
 
     def states(self) -> States:
         """Fresh tensors, one per key of `video2policy.task.state_widths`."""
+
+    def arrays(self) -> Arrays:
+        """The same states as fresh arrays: what is recorded and judged never was in torch's hands."""
 
     def draws(self) -> Draws:
         """What domain randomisation gave each environment's running episode, (n_envs, ...); empty without."""

@@ -56,7 +56,7 @@ class Environment:
             Observations (n, d), after the reset where an episode ended; training rewards (n,), the task's
             reward plus `success_weight` where it succeeds; done (n,) bool; and info: "time_outs" (n,) bool,
             "success" (n,) bool (the generated success), "components" of the reward by name, (n,) each, and
-            "raw_states", the simulator's states, when they are recorded.
+            "raw_states", the simulator's states as NumPy arrays, when they are recorded.
 
         Raises:
             TaskError: when the task's code returns a wrong shape or a number that is not finite.
@@ -68,7 +68,7 @@ class Environment:
 
     def _step(self, actions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, dict[str, Any]]:
         self.sim.step(actions)
-        raw, states = self.sim.states() if self.record else {}, self.sim.states()
+        raw, states = self.sim.arrays() if self.record else {}, self.sim.states()
         observation = self._observe(states)
         # What the observation's code wrote over states must not reach success, nor the reward's code success.
         states = {**states, **self.sim.states()}

@@ -36,7 +36,7 @@ from video2policy.shape import (
 )
 from video2policy.sim import panda, states
 from video2policy.sim import robot as arms
-from video2policy.sim.base import CAMERAS, Kind, States
+from video2policy.sim.base import CAMERAS, Arrays, Kind, States
 from video2policy.sim.placing import Placing, checked
 from video2policy.sim.randomise import Draws
 from video2policy.task import Poses
@@ -459,6 +459,10 @@ class IsaacGymSim:
     def states(self) -> States:
         """Fresh tensors, one per key of `video2policy.task.state_widths`."""
         return self._buffer.tensors()
+
+    def arrays(self) -> Arrays:
+        """The same states as fresh arrays."""
+        return self._buffer.arrays()
 
     def _write(self, rows: NDArray[np.int32]) -> None:
         buffer = self._buffer

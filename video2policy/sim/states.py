@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from video2policy import task
-from video2policy.sim.base import States
+from video2policy.sim.base import Arrays, States
 from video2policy.sim.robot import Array, compiled, matrix, multiply, unit
 
 if TYPE_CHECKING:  # Isaac Gym has no MuJoCo beside it
@@ -147,8 +147,12 @@ class Buffer:
 
     def __init__(self, n: int, names: Sequence[str]) -> None:
         widths = task.state_widths(names)
-        self._keys, self._widths = list(widths), list(widths.values())
-        self._array = np.zeros((n, sum(self._widths)), dtype=np.float32)
+        starts = np.cumsum([0, *widths.values()]).tolist()
+        self._columns: dict[str, int | slice] = {
+            key: start if width == 1 else slice(start, start + width)
+            for (key, width), start in zip(widths.items(), starts)  # noqa: B905 - Python 3.8
+        }
+        self._array = np.zeros((n, starts[-1]), dtype=np.float32)
         ends = np.cumsum([sum(task.ROBOT_STATES.values()), len(names) * sum(task.OBJECT_STATES.values())])
         robot, objects, self.pairs = np.split(self._array, ends, axis=1)
         self.robot: Any = RobotColumns(*_columns(robot, task.ROBOT_STATES))
@@ -156,13 +160,14 @@ class Buffer:
         self.objects: Any = ObjectColumns(*_columns(objects.reshape(n, len(names), -1), task.OBJECT_STATES))
         """Object states as views (n, objects, width)."""
 
-    def tensors(self) -> States:
+    def arrays(self) -> Arrays:
         """A copy of the states by name; width 1 becomes shape (n,)."""
-        parts = torch.from_numpy(self._array.copy()).split(self._widths, dim=1)
-        return {
-            key: part if width > 1 else part[:, 0]
-            for key, width, part in zip(self._keys, self._widths, parts)  # noqa: B905 - Python 3.8
-        }
+        copy = self._array.copy()
+        return {key: copy[:, columns] for key, columns in self._columns.items()}
+
+    def tensors(self) -> States:
+        """The same as tensors, each a copy."""
+        return {key: torch.from_numpy(array) for key, array in self.arrays().items()}
 
 
 def _columns(array: NDArray[np.float32], widths: dict[str, int]) -> list[NDArray[np.float32]]:

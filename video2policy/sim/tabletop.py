@@ -19,7 +19,7 @@ from video2policy import mjcf
 from video2policy.scene import Scene, goes_in_on_end
 from video2policy.sim import linkage, states
 from video2policy.sim import robot as arms
-from video2policy.sim.base import CAMERAS, Kind, States
+from video2policy.sim.base import CAMERAS, Arrays, Kind, States
 from video2policy.sim.placing import Placing, checked
 from video2policy.sim.randomise import PRESETS, Draws, Randomisation
 from video2policy.sim.variation import Variation
@@ -383,6 +383,10 @@ class Tabletop:
     def states(self) -> States:
         """Fresh tensors, one per key of `video2policy.task.state_widths`."""
         return self._buffer.tensors()
+
+    def arrays(self) -> Arrays:
+        """The same states as fresh arrays."""
+        return self._buffer.arrays()
 
     def _write(self, rows: NDArray[np.int32]) -> None:
         """Bring the given rows of the buffer behind `states` up to date."""

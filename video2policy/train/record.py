@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from video2policy.guard.leavings import LeavingsError
+from video2policy.guard.leavings import MAX_COMPONENTS, MAX_NAME, LeavingsError
 
 STOPS = ("solved", "cap", "hopeless")
 OUTCOMES = ("success", "failure")
 FIGURES = ("mean", "min", "max", "series")
-MAX_COMPONENTS = 100
-MAX_NAME = 200
 MAX_TENSORS = 100
 
 
@@ -23,8 +21,8 @@ def check_search(search: Mapping[str, Any], seed: int) -> None:
     """Raises LeavingsError unless this is the search.json of a training with that seed."""
     rate, steps = search.get("success_rate"), search.get("steps")
     problems = {
-        "success_rate": not isinstance(rate, int | float) or not 0 <= rate <= 1,
-        "steps": not isinstance(steps, int) or steps <= 0,
+        "success_rate": not _is_number(rate) or not 0 <= rate <= 1,
+        "steps": not isinstance(steps, int) or isinstance(steps, bool) or steps <= 0,
         "stopped": search.get("stopped") not in STOPS,
         "learning": not _is_number(search.get("learning")) or not 0 <= search["learning"] <= 1,
         "seed": search.get("seed") != seed,
@@ -41,13 +39,18 @@ def check_weights(policy: Path) -> None:
     try:
         with safe_open(policy, framework="numpy") as file:
             names = list(file.keys())
-            if len(names) > MAX_TENSORS or not all(np.isfinite(file.get_tensor(n)).all() for n in names):
-                raise LeavingsError("wrote a policy whose weights are not finite")
-    except (SafetensorError, OSError, TypeError, ValueError) as error:
+            if not 0 < len(names) <= MAX_TENSORS or not all(_are_finite(file.get_tensor(n)) for n in names):
+                raise LeavingsError("wrote a policy whose weights are not finite numbers")
+    except (SafetensorError, OSError, TypeError, ValueError, AttributeError) as error:
         raise LeavingsError(f"wrote a policy.safetensors that is none ({error})") from error
 
 
-def _is_number(value: Any) -> bool:
+def _are_finite(weights: np.ndarray) -> bool:
+    """Whether these are finite numbers, neither truth values nor complex ones."""
+    return weights.dtype.kind in "fiu" and bool(np.isfinite(weights).all())
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from video2policy.files import written
-from video2policy.guard.leavings import LeavingsError, copy_file
+from video2policy.guard.leavings import LeavingsError, copy_file, printable
 from video2policy.guard.process import Sandbox, WorkerError, run_worker
 from video2policy.provenance import code_digest
 from video2policy.sim import engines
@@ -121,7 +121,7 @@ def run_training(
         limits = Sandbox(job.sandbox, job.readable())
         result = run_worker(MODULE, job.spec(seed), Path(folder), job.training["timeout"], kept.tell, limits)
         if result.get("stopped") == "screened":
-            raise Screened(f"not worth training: {str(result.get('reason'))[:1000]}")
+            raise Screened(f"not worth training: {printable(str(result.get('reason')))[:1000]}")
         try:
             check_search(result, seed)
             copy_file(Path(folder), "policy.safetensors", policy, MAX_FILE)
@@ -192,7 +192,8 @@ class _Course:
 
     def tell(self, line: str) -> None:
         """Take one line of the worker's progress, which anybody in it may have printed."""
-        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        odd = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)
+        with contextlib.suppress(*odd):
             row = {str(key)[:MAX_TAG]: float(value) for key, value in json.loads(line).items()}
             steps = int(row["steps"])
             if self._writer is not None:
