@@ -227,9 +227,11 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=300.0, help="how long a run is watched")
     parser.add_argument("--wait", type=float, default=0.5, help="seconds that a stand-in for a job waits")
-    parser.add_argument("--keep", metavar="FOLDER", help="leave the project there")
+    parser.add_argument("--keep", metavar="FOLDER", help="leave the project in this new folder")
     arguments, options = parser.parse_known_args()
     keep = arguments.keep
+    if keep and Path(keep).exists():
+        parser.error(f"--keep {keep}: there is something already; name a new folder")
     with contextlib.nullcontext(keep) if keep else tempfile.TemporaryDirectory(prefix="scale_") as name:
         if arguments.what == "plan":
             plan(Path(name), arguments.clips or 100, 1)
