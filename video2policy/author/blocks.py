@@ -147,13 +147,17 @@ def _bare(text: str) -> str | None:
 
 def _faulty_line(source: str) -> int:
     """The line, from 1, at which a source stops being Python."""
+    fault = _fault(repair_quotes(textwrap.dedent(source)))
+    return (isinstance(fault, SyntaxError) and fault.lineno) or 1
+
+
+def _fault(text: str) -> Exception | None:
+    """Why a text does not parse."""
     try:
-        ast.parse(repair_quotes(textwrap.dedent(source)))
-    except SyntaxError as error:
-        return error.lineno or 1
-    except (ValueError, RecursionError, MemoryError):
-        pass
-    return 1
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return error
+    return None
 
 
 def _parse(source: str) -> tuple[str, ast.Module] | None:
@@ -198,13 +202,10 @@ def _syntax_problem(source: str) -> str:
     text = repair_quotes(textwrap.dedent(source))
     found = re.search(r"\b(?:def|class)\s+(\w+)", text)
     where = f"The block with {found[1]}" if found else "A Python block"
-    try:
-        ast.parse(text)
-    except SyntaxError as error:
-        return f"{where} does not parse: {error.msg} (line {error.lineno} of the block)."
-    except (ValueError, RecursionError, MemoryError) as error:
-        return f"{where} does not parse: {type(error).__name__}."
-    return f"{where} does not parse."
+    fault = _fault(text)
+    if isinstance(fault, SyntaxError):
+        return f"{where} does not parse: {fault.msg} (line {fault.lineno} of the block)."
+    return f"{where} does not parse: {type(fault).__name__}." if fault else f"{where} does not parse."
 
 
 def _put(found: dict[str, str], name: str, code: str) -> None:

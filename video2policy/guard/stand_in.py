@@ -204,6 +204,7 @@ def clip_states(scene: Scene, steps: int = 11) -> States:
     """
     stand_in = STAND_INS[scene.task.family]
     a = scene.task.roles["a"]
+    on_end = goes_in_on_end(scene)
     way = torch.linspace(0, 1, steps)
     later = (way > 0).float()
     states: States = {
@@ -229,8 +230,8 @@ def clip_states(scene: Scene, steps: int = 11) -> States:
         states[f"{item.name}_rot6d"] = torch.tensor([1.0, 0, 0, 0, 1, 0]).repeat(steps, 1)
         states[f"{item.name}_up"] += 1.0
         states[f"{item.name}_contact_table"] += 1.0
-        if item.name == a and (stand_in.turns or goes_in_on_end(scene)):
-            turn = _raised(along, way) if goes_in_on_end(scene) else _seen_turning(item, way)
+        if item.name == a and (stand_in.turns or on_end):
+            turn = _raised(along, way) if on_end else _seen_turning(item, way)
             states[f"{a}_up"] = turn[:, 2, 2]
             states[f"{a}_rot6d"] = torch.cat([turn[:, :, 0], turn[:, :, 1]], dim=1)
             states[f"{a}_long"] = turn @ long

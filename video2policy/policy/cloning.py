@@ -27,7 +27,6 @@ from video2policy.policy.encoders import FRAMES
 
 log = logging.getLogger("video2policy")
 
-
 CPU = torch.device("cpu")
 
 
@@ -50,13 +49,16 @@ class Hardware:
         cuda = self.device == "cuda" or (self.device == "auto" and there > 0)
         if cuda and there < self.devices:
             raise bc.BCError(f"generalist.hardware asks for {self.devices} GPUs, and torch finds {there}")
+        precision: Any = self.precision
+        if precision == "auto":
+            precision = "bf16-mixed" if cuda else "32-true"
         return Fabric(
             accelerator="cuda" if cuda else "cpu",
             devices=self.devices,
             # A fork shares the demonstrations' memory, and needs no script that can be started again.
             strategy="ddp_fork" if self.devices > 1 else "auto",
             plugins=LightningEnvironment(),  # whatever else, SLURM for one, started this process
-            precision=self.precision if self.precision != "auto" else "bf16-mixed" if cuda else "32-true",  # type: ignore[arg-type]
+            precision=precision,
         )
 
 
@@ -143,7 +145,7 @@ def _fit(
     model, steps = fabric.setup(policy, optimiser)
     losses = []
     for epoch in range(config.epochs):
-        total = torch.zeros(())
+        total = torch.zeros((), device=fabric.device)  # read once an epoch: a GPU would wait each time
         for whole in torch.randperm(len(data), generator=order).split(config.batch_size):
             batch = whole[rank::world] if len(whole) >= world else whole
             frames = torch.stack([previous[batch], batch], dim=1)
@@ -160,7 +162,7 @@ def _fit(
             fabric.clip_gradients(model, steps, max_norm=1.0)
             steps.step()
             schedule.step()
-            total = total + loss.detach().cpu() * len(whole)
+            total += loss.detach() * len(whole)
         summed = fabric.all_reduce(total)
         assert isinstance(summed, Tensor)
         losses.append(float(summed) / len(data))
@@ -214,7 +216,8 @@ class Frames:
         self.pixels = np.pad(images, side, "edge")
         self.size, self.shift, self.device = size, shift, device
         # Channels stay innermost: the convolutions are twice as fast so.
-        self.batch = np.zeros((batch_size, size, size, 3 * FRAMES), np.float32)
+        here = batch_size if device.type == "cpu" else 0
+        self.batch = np.zeros((here, size, size, 3 * FRAMES), np.float32)
 
     def __call__(self, frames: Tensor, generator: torch.Generator) -> Tensor:
         """(b, 3 * FRAMES, s, s) in [0, 1] of the frame indices (b, FRAMES); holds until the next call."""

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
-from websockets.exceptions import ConnectionClosed, ConnectionClosedError
+from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from video2policy.perceive.backend import Backend
@@ -97,8 +97,7 @@ class Server:
             async with asyncio.timeout(UNREAD):
                 await connection.send(wire.pack(message))
         except TimeoutError:
-            connection.transport.abort()
-            raise ConnectionClosedError(None, None) from None
+            connection.transport.abort()  # which the next recv tells
 
     async def run(self, host: str, port: int, ready: Callable[[int], None] = lambda port: None) -> None:
         """Serve until cancelled; `ready` is told the port."""

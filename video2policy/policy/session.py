@@ -58,9 +58,9 @@ class Timing:
 class Session:
     """Between one client's messages and the policy; `handle` answers each.
 
-    Raises bc.BCError for a behaviour that the policy has not seen, or one of another robot state.
-
     With `clicked` the images are the cameras' pictures, and masks are made of them here.
+
+    Raises bc.BCError for a behaviour that the policy has not seen, or one of another robot state.
     """
 
     def __init__(
@@ -124,21 +124,20 @@ class Session:
 
     def _masks(self, clicked: Clicked, message: Mapping[str, Any], now: float) -> dict[str, bc.Images]:
         """The masks of the clicked objects in the message's pictures."""
-        started = message.get("reset") is True
-        if started:
+        if message["reset"]:
             clicked.start(message["images"], message.get("clicks"))
         pictures, sure = clicked.look(message["images"])
         worst = min(sure, key=lambda role: sure[role])
         if sure[worst] >= SURE:
             self._seen = now
-        elif started:
+        elif message["reset"]:
             raise Stop(f"nothing is found at the click on {worst}")
         elif now - self._seen > self.timing.lost:
             raise Stop(f"no camera has seen the object {worst} for {now - self._seen:.1f} s")
         return pictures
 
     def _check(self, data: bytes | str, now: float) -> dict[str, Any]:
-        """A message that may move the arm, with its state (14,) and images (1, h, w, 3) as they are used."""
+        """A message that may move the arm, with its state (14,), images (1, h, w, 3) and reset as used."""
         if isinstance(data, str):
             raise Stop("a text message; observations are binary MessagePack")
         message = wire.unpack(data)
@@ -172,7 +171,7 @@ class Session:
                 self._offset = now - sent
             self.stopped = None
         self._sequence, self._last, self._sent = sequence, now, sent
-        return message | {"state": state.astype(np.float32), "images": images}
+        return message | {"state": state.astype(np.float32), "images": images, "reset": reset}
 
     def _check_course(self, now: float, sent: float) -> None:
         """Raises Stop unless an observation sent at `sent` may go on with what came before."""
