@@ -131,14 +131,15 @@ def test_drafts_in_thoughts_are_no_answer(start: str, end: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["def x\n" * 40000, "[" * 190000, "import torch\n" + "(\n" * 90000, "[a](" * 50000, "> - " * 50000],
+    ["def x\n" * 10**6, "[" * 10**6, "import torch\n" + "(\n" * 2 * 10**6, "[a](" * 10**6, "> - " * 10**6],
     ids=["def", "brackets", "parentheses", "links", "quotes"],
 )
 def test_hostile_replies_are_read_in_time(text: str) -> None:
+    """Half a second, where a reply's length is bounded; a minute for the longest where it is not."""
     begin = time.process_time()
     with pytest.raises(NoCode):
         read_reply(text)
-    assert time.process_time() - begin < 3.0
+    assert time.process_time() - begin < 15
 
 
 @pytest.mark.parametrize("path", sorted(FIGURES.glob("figure_*.txt")), ids=lambda path: path.stem)
