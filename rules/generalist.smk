@@ -13,9 +13,10 @@ rule generalist:
 
 
 rule lerobot:
-    """Target: one of LeRobot's own policies (ACT, diffusion), trained on the same demonstrations."""
+    """Target: one of LeRobot's own policies (ACT, diffusion) from the same demonstrations, and its evaluation."""
     input:
-        "<generalist>/lerobot",
+        "<generalist>/lerobot.json",
+        "<generalist>/lerobot.png",
     localrule: True
 
 
@@ -36,6 +37,33 @@ rule train_lerobot:
         code=code_digest("scripts/train_lerobot.py"),
     script:
         "../scripts/train_lerobot.py"
+
+
+rule evaluate_lerobot:
+    """Judge LeRobot's policy in every clip's scene, in MuJoCo: its environment holds no other engine."""
+    input:
+        checkpoint="<generalist>/lerobot",
+        scenes=finished("results/videos/{video}/scene.json"),
+        tasks=finished("results/videos/{video}/{variant}/task/task.py"),
+    output:
+        eval_json="<generalist>/lerobot.json",
+        figure="<generalist>/lerobot.png",
+        provenance="<generalist>/evaluate_lerobot.provenance.json",
+    log:
+        "logs/generalist/evaluate_lerobot.log",
+    conda:
+        "../envs/lerobot.yaml"
+    params:
+        episodes=config["generalist"]["evaluation_episodes"],
+        splits=SPLITS,
+        simulation={**config["simulation"], "engine": engines.MUJOCO},
+        sandbox=SANDBOX,
+        code=code_digest(
+            "scripts/evaluate_lerobot.py",
+            engines.module({"engine": engines.MUJOCO}),
+        ),
+    script:
+        "../scripts/evaluate_lerobot.py"
 
 
 rule collect_demonstrations:
@@ -143,7 +171,7 @@ rule evaluate_bc:
         gpu=engines.gpus(engines.judging(config["simulation"])),
     params:
         episodes=config["generalist"]["evaluation_episodes"],
-        splits={row.video: row.split or "train" for row in ROWS.values()},
+        splits=SPLITS,
         simulation=config["simulation"],
         sandbox=SANDBOX,
         code=code_digest(

@@ -5,6 +5,7 @@ from typing import Any
 
 from scripts.stage import Input, Output, stage
 from video2policy.evaluate.evaluation import Rollouts
+from video2policy.policy import bc
 from video2policy.policy.generalist import draw, evaluate
 
 
@@ -25,7 +26,14 @@ def main(
         Rollouts.from_config(scene, task, simulation, sandbox)
         for scene, task in zip(scenes, tasks, strict=True)
     ]
-    result = evaluate(clips, policy, blind, episodes, splits)
+    cloned = bc.ImagePolicy.load(policy)
+    result = {
+        "policy": "behaviour cloning of images",
+        "behaviours": list(cloned.behaviours),
+        "image_size": cloned.config.image_size,
+        "cameras": list(cloned.config.cameras),
+        **evaluate(clips, {"seeing": policy, "blind": blind}, episodes, splits),
+    }
     eval_json.write_text(json.dumps(result, indent=1) + "\n")
     draw(result, figure)
 

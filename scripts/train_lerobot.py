@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ def main(
     folders = [path for path in trajectories if (path / "meta" / "info.json").exists()]
     if not folders:
         raise Failed("no clip has demonstrations to learn from")
+    if reason := why_not(policy, options or {}):
+        raise Failed(reason)
     with tempfile.TemporaryDirectory() as scratch:
         data, out = Path(scratch, "data"), Path(scratch, "out")
         merge(folders, data)
@@ -42,20 +45,50 @@ def main(
             "policy.type": policy,
             "policy.push_to_hub": "false",
             "policy.input_features": json.dumps(features(data, masks)),
-            **{f"policy.{name}": value for name, value in (options or {}).items()},
+            **{f"policy.{name}": as_text(value) for name, value in (options or {}).items()},
             "steps": steps,
             "save_freq": steps,
             "batch_size": batch_size,
+            "num_workers": min(4, len(os.sched_getaffinity(0))),
             "seed": seed,
             "output_dir": out,
         }
         command = [str(Path(sys.executable).with_name("lerobot-train"))]
         command += [f"--{name}={value}" for name, value in chosen.items()]
-        environ = {**os.environ, "HF_HUB_OFFLINE": "1", "WANDB_MODE": "disabled"}
+        environ = {**os.environ, "WANDB_MODE": "disabled"}
         if code := subprocess.run(command, env=environ).returncode:
             raise Failed(f"lerobot-train ended with status {code}; its message stands in the log")
         found = next(out.glob("checkpoints/*/pretrained_model"))
         shutil.copytree(found, checkpoint, dirs_exist_ok=True)
+
+
+def why_not(policy: str, options: Mapping[str, Any]) -> str | None:
+    """Why it cannot be trained, in one sentence: an unknown name, or weights that are not here."""
+    import torch
+    from lerobot.configs.policies import PreTrainedConfig
+    from torchvision.models import get_weight
+
+    known = PreTrainedConfig.get_known_choices()
+    if policy not in known:
+        return f"""LeRobot has no policy "{policy}" (generalist.lerobot.policy); it has {", ".join(sorted(known))}"""
+    setting = "pretrained_backbone_weights"
+    name = options.get(setting, getattr(known[policy], setting, None))
+    if name is None or os.environ.get("HF_HUB_OFFLINE") != "1":
+        return None
+    url = get_weight(name).url
+    path = Path(torch.hub.get_dir(), "checkpoints", url.rpartition("/")[2])
+    if path.exists():
+        return None
+    return (
+        f"{policy}'s backbone begins with {name}, and {path} does not exist: fetch {url} there, let LeRobot "
+        f"do so by `perception: {{download: true}}`, or begin at random with `generalist: {{lerobot: "
+        f"{{options: {{{setting}: null}}}}}}`"
+    )
+
+
+def as_text(value: Any) -> str:
+    """A setting as LeRobot's command line reads it: null, true, numbers and lists as YAML has them."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def features(data: Path, masks: bool) -> dict[str, Any]:

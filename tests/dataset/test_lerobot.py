@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from tests.lerobot import environment
 from video2policy.dataset.checksums import seal, verify
 from video2policy.dataset.lerobot import (
     DEPTH_MAX,
@@ -214,15 +214,7 @@ print(json.dumps({
 @pytest.mark.heavy
 @pytest.mark.timeout(1800)
 def test_the_real_package_opens_and_iterates_it(tmp_path):
-    """In its own environment (envs/lerobot.yaml), which is built here: 8 GB, a minute."""
-    if shutil.disk_usage(tmp_path).free < 12 * 2**30:
-        pytest.skip("lerobot's environment needs 8 GB of disk")
-    prefix = tmp_path / "environment"
-    conda = [Path("tools/conda/bin/conda").resolve(), "env", "create", "--file", "envs/lerobot.yaml"]
-    built = subprocess.run([*conda, "--prefix", prefix], capture_output=True, text=True)
-    if "No interpreter found" in built.stderr:
-        pytest.skip("lerobot needs Python 3.12, which is not on this machine")
-    assert built.returncode == 0, built.stderr
+    prefix = environment(tmp_path)
     episodes = [seen_by_every_camera(i) for i in range(3)]
     write_every_camera(tmp_path / "a", episodes[:2])
     write_every_camera(tmp_path / "b", episodes[2:])

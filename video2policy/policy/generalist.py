@@ -16,7 +16,8 @@ from video2policy.scene import Scene
 
 log = logging.getLogger("video2policy")
 
-IMAGE_WORKER = "video2policy.policy.worker"
+IMAGE_WORKER, LEROBOT_WORKER = "video2policy.policy.worker", "video2policy.policy.lerobot"
+LABELS = {"seeing": "image policy", "blind": "image-blind copy"}
 SEED = 9_000_000
 """Of the evaluation's resets; no demonstration was collected under it."""
 
@@ -24,13 +25,14 @@ SEED = 9_000_000
 def successes(clip: Rollouts, path: Path, episodes: int, **more: Any) -> int:
     """Judged successes of an image policy in a clip's scene, from the same resets for every policy.
 
-    None where no demonstration showed the clip's family. `more` goes to `policy.worker`.
+    None where no demonstration showed the clip's family. `path` is a cloned policy or, as a folder, one of
+    LeRobot's. `more` goes to the worker.
     """
-    policy, family = bc.ImagePolicy.load(path), Scene.load(clip.scene).task.family
-    if family not in policy.behaviours:
+    family = Scene.load(clip.scene).task.family
+    worker = LEROBOT_WORKER if path.is_dir() else IMAGE_WORKER
+    if worker == IMAGE_WORKER and family not in bc.ImagePolicy.load(path).behaviours:
         return 0
-    size = policy.config.image_size
-    recording = clip.run(path, episodes, SEED, worker=IMAGE_WORKER, behaviour=family, image_size=size, **more)
+    recording = clip.run(path, episodes, SEED, worker=worker, behaviour=family, **more)
     return int(clip.judge(recording).success.sum())
 
 
@@ -72,37 +74,33 @@ def judge_clones(
 
 
 def evaluate(
-    clips: Sequence[Rollouts], policy: Path, blind: Path, episodes: int, splits: Mapping[str, str]
+    clips: Sequence[Rollouts], policies: Mapping[str, Path], episodes: int, splits: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Success of both policies in every clip's scene, from the same resets; also by the sheet's split.
+    """Success of policies in every clip's scene, from the same resets; that of the first by the sheet's split.
 
-    `splits`: video -> split. Clips of a family that no demonstration showed count as failures of both.
+    `policies`: "seeing", and "blind" for an image-blind copy. `splits`: video -> split. Clips of a family that
+    no demonstration showed count as failures.
     """
-    seeing = bc.ImagePolicy.load(policy)
     rows = []
-    counts: dict[str, list[tuple[int, int]]] = {"seeing": [], "blind": []}
+    counts: dict[str, list[tuple[int, int]]] = {name: [] for name in policies}
     by_split: dict[str, list[tuple[int, int]]] = {}
     for clip in clips:
         scene = Scene.load(clip.scene)
         row: dict[str, Any] = {"video": scene.video, "task": scene.task.caption, "judge": scene.task.family}
-        for name, path in (("seeing", policy), ("blind", blind)):
+        for name, path in policies.items():
             counts[name].append((successes(clip, path, episodes), episodes))
             rate = success_rate([counts[name][-1]])
             row[name] = _rate(rate.successes, rate.episodes, rate.interval)
         row["split"] = splits[scene.video]
         by_split.setdefault(row["split"], []).append(counts["seeing"][-1])
-        log.info("%s: %.2f, image-blind %.2f", scene.video, row["seeing"]["rate"], row["blind"]["rate"])
+        found = ", ".join(f"{LABELS[name]} {row[name]['rate']:.2f}" for name in policies)
+        log.info("%s: %s", scene.video, found)
         rows.append(row)
     total = {name: _pooled(runs) for name, runs in counts.items()}
     return {
-        "policy": "behaviour cloning of images",
-        "behaviours": list(seeing.behaviours),
-        "image_size": seeing.config.image_size,
-        "cameras": list(seeing.config.cameras),
         "episodes_per_clip": episodes,
         "robot": clips[0].robot,
         "success_rate": total["seeing"]["rate"],
-        "blind_success_rate": total["blind"]["rate"],
         **total,
         "by_split": {split: _pooled(runs) for split, runs in by_split.items()},
         "per_clip": rows,
@@ -125,20 +123,20 @@ def _rate(successes: int, episodes: int, interval: tuple[float, float]) -> dict[
 
 
 def draw(result: dict[str, Any], path: Path) -> None:
-    """Bars with 95% intervals, clip by clip, the image policy beside its blind copy (PNG)."""
+    """Bars with 95% intervals, clip by clip, the image policy beside its blind copy, if it has one (PNG)."""
     from matplotlib.figure import Figure
 
-    rows = [*result["per_clip"], {"video": "all", **{k: result[k] for k in ("seeing", "blind")}}]
+    names = [name for name in LABELS if name in result]
+    rows = [*result["per_clip"], {"video": "all", **{name: result[name] for name in names}}]
     figure = Figure(figsize=(2.0 + 1.1 * len(rows), 3.6), layout="constrained")
     axes = figure.subplots()
-    for offset, name, label, colour in (
-        (-0.2, "seeing", "image policy", "#2f6fb3"),
-        (0.2, "blind", "image-blind copy", "#b9bec5"),
-    ):
+    width = 0.76 / len(names)
+    for k, (name, colour) in enumerate(zip(names, ("#2f6fb3", "#b9bec5"), strict=False)):
         rates = np.array([row[name]["rate"] for row in rows])
         low, high = np.array([row[name]["ci95"] for row in rows]).T
         reach = np.clip([rates - low, high - rates], 0, None)
-        axes.bar(np.arange(len(rows)) + offset, rates, 0.38, yerr=reach, capsize=3, label=label, color=colour)
+        places = np.arange(len(rows)) + (k - (len(names) - 1) / 2) * (width + 0.02)
+        axes.bar(places, rates, width, yerr=reach, capsize=3, label=LABELS[name], color=colour)
     axes.set_xticks(np.arange(len(rows)), [row["video"] for row in rows], rotation=30, ha="right")
     axes.set_ylim(0, 1.05)
     axes.set_ylabel("judged success")

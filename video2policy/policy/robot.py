@@ -108,11 +108,11 @@ def rehearse(
 
         server = receive()
         roles = server["clicks"]
-        config = bc.Config(cameras=tuple(server["cameras"]), inputs="rgb" if roles else server["inputs"])
+        masked = None if roles or server["inputs"] == "rgb" else bc.mask_pictures
         side = CLICKED_SIDE if roles else int(server["image_size"])
         for episode in range(episodes):
-            lenses = {camera: Lens(flaws, (seed, episode, k)) for k, camera in enumerate(config.cameras)}
-            eyes = Eyes(sim, config, side, lenses)
+            lenses = {camera: Lens(flaws, (seed, episode, k)) for k, camera in enumerate(server["cameras"])}
+            eyes = Eyes(sim, side, lenses, masked)
             trajectory, stops = drive(sim, eyes, ask, float(server["period"]), episode * horizon, roles)
             verdict = judge(scene.task.family, scene.task.roles, trajectory)
             yield bool(verdict.success[0]), stops

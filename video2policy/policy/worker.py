@@ -1,7 +1,7 @@
 """Rolls a cloned image policy out in one scene; started by `guard.process.run_worker`.
 
-The specification is that of `video2policy.evaluate.worker`, with behaviour (the family asked for) and
-image_size (pixels a side) beside it. With `served`, every observation goes through the policy server's
+The specification is that of `video2policy.evaluate.worker`, with behaviour (the family asked for) beside it.
+With `served`, every observation goes through the policy server's
 session as a message, and its limited answer moves the arm: as a robot's client would, without the wire.
 """
 
@@ -10,11 +10,12 @@ from __future__ import annotations
 import itertools
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from video2policy.evaluate.worker import Act, record
@@ -26,13 +27,17 @@ from video2policy.sim.lens import Lens
 from video2policy.sim.randomise import Randomisation
 from video2policy.sim.tabletop import Tabletop
 
+Masked = Callable[[npt.NDArray[np.int32], Sequence[str], Mapping[str, str]], bc.Images]
+"""Labels (n, h, w), the objects in order and the task's roles -> masks (n, h, w, 3) as a policy sees them."""
+
 
 class Eyes:
     """What a policy sees of n simulations: its cameras' pictures or masks, with the flaws that are wanted."""
 
-    def __init__(self, sim: Tabletop, config: bc.Config, size: int, lenses: Mapping[str, Lens]) -> None:
-        self.sim, self.size, self.lenses, self.masks = sim, size, lenses, config.masks
-        self.kind: Kind = "segmentation" if config.masks else "rgb"
+    def __init__(self, sim: Tabletop, size: int, lenses: Mapping[str, Lens], masked: Masked | None) -> None:
+        """`size` is the pictures' side in pixels; without `masked` they show colours."""
+        self.sim, self.size, self.lenses, self.masked = sim, size, lenses, masked
+        self.kind: Kind = "segmentation" if masked else "rgb"
 
     def look(self) -> dict[str, bc.Images]:
         """Camera -> (n, size, size, 3) uint8."""
@@ -41,10 +46,10 @@ class Eyes:
     def _through(self, camera: str, lens: Lens) -> bc.Images:
         sim, size = self.sim, self.size
         drawn = np.stack([sim.render(i, camera, size, size, self.kind) for i in range(sim.n_envs)])
-        if not self.masks:
+        if not self.masked:
             return lens.pictures(drawn, sim.draws())
         labels = lens.labels(drawn, len(sim.object_names))
-        return bc.mask_pictures(labels, sim.object_names, sim.scene.task.roles)
+        return self.masked(labels, sim.object_names, sim.scene.task.roles)
 
 
 class Served:
@@ -71,26 +76,47 @@ class Served:
         return torch.from_numpy(np.stack(replies))
 
 
-def main(spec: Mapping[str, Any]) -> None:
-    policy = bc.ImagePolicy.load(Path(spec["policy"]))
+class Actor(Protocol):
+    """A policy in closed loop over n environments."""
+
+    def act(self, images: Mapping[str, bc.Images], state: torch.Tensor) -> torch.Tensor: ...
+
+
+def record_seeing(
+    spec: Mapping[str, Any],
+    cameras: Sequence[str],
+    size: int,
+    masked: Masked | None,
+    begin: Callable[[Tabletop], Actor],
+) -> None:
+    """`record` for a policy that sees through cameras, `size` pixels a side.
+
+    `begin` gives what acts in one batch of episodes.
+    """
     flaws = Randomisation.of(spec.get("randomise", "none"))
     batches = itertools.count()
 
     def make_policy(sim: Tabletop) -> Act:
         batch = next(batches)
-        lenses = {
-            camera: Lens(flaws, (int(spec["seed"]), batch, k))
-            for k, camera in enumerate(policy.config.cameras)
-        }
-        eyes = Eyes(sim, policy.config, int(spec["image_size"]), lenses)
-        actor = (
-            Served(policy, spec["behaviour"], sim.n_envs, sim.control_step)
-            if spec.get("served")
-            else bc.Agent(policy, spec["behaviour"])
-        )
+        lenses = {camera: Lens(flaws, (int(spec["seed"]), batch, k)) for k, camera in enumerate(cameras)}
+        eyes = Eyes(sim, size, lenses, masked)
+        actor = begin(sim)
         return lambda _: actor.act(eyes.look(), bc.proprioception(sim.states()))
 
     record(spec, make_policy, drawing=True)
+
+
+def main(spec: Mapping[str, Any]) -> None:
+    policy = bc.ImagePolicy.load(Path(spec["policy"]))
+
+    def begin(sim: Tabletop) -> Actor:
+        if spec.get("served"):
+            return Served(policy, spec["behaviour"], sim.n_envs, sim.control_step)
+        return bc.Agent(policy, spec["behaviour"])
+
+    config = policy.config
+    masked = bc.mask_pictures if config.masks else None
+    record_seeing(spec, config.cameras, config.image_size, masked, begin)
 
 
 if __name__ == "__main__":
