@@ -70,7 +70,8 @@ def why_not(policy: str, options: Mapping[str, Any]) -> str | None:
 
     known = PreTrainedConfig.get_known_choices()
     if policy not in known:
-        return f"""LeRobot has no policy "{policy}" (generalist.lerobot.policy); it has {", ".join(sorted(known))}"""
+        names = ", ".join(sorted(known))
+        return f'LeRobot has no policy "{policy}", as generalist.lerobot.policy says; it has {names}'
     setting = "pretrained_backbone_weights"
     name = options.get(setting, getattr(known[policy], setting, None))
     if name is None or os.environ.get("HF_HUB_OFFLINE") != "1":

@@ -11,7 +11,7 @@ import pytest
 
 
 def environment(folder: Path) -> Path:
-    """envs/lerobot.yaml, built in `folder`: 8 GB, one to three minutes; skips the test where it cannot be had."""
+    """envs/lerobot.yaml, built in `folder` (8 GB, minutes); the test is skipped where it cannot be had."""
     if shutil.disk_usage(folder).free < 12 * 2**30:
         pytest.skip("lerobot's environment needs 8 GB of disk")
     prefix = folder / "environment"

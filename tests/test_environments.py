@@ -93,10 +93,7 @@ RUNS = [
     ("resnet", IMITATION),
     ("export", ("scripts/export.py",)),
     ("onnx", ("scripts/export_onnx.py",)),
-    (
-        "lerobot",
-        ("scripts/train_lerobot.py", "scripts/evaluate_lerobot.py", "video2policy/policy/lerobot.py"),
-    ),
+    ("lerobot", ("scripts/train_lerobot.py", "scripts/evaluate_lerobot.py")),
     ("warp", (*ENGINE, "video2policy/sim/warp.py")),
     ("isaacgym", ("scripts/train_policy.py", "video2policy/train/ppo.py")),
 ] + [

@@ -126,13 +126,7 @@ def test_the_real_package_trains_and_is_judged(tmp_path):
     demonstrations = tmp_path / "demonstrations"
     wish = Wish(episodes=2, image=96, cameras=("front", "wrist"), masks=True)
     assert collect(rollouts, policy, wish, demonstrations)["episodes"] == 2
-    simulation = {
-        "engine": "mujoco",
-        "device": "auto",
-        "robot": "floating",
-        "horizon": 20,
-        "fit_gripper": True,
-    }
+    about = {"engine": "mujoco", "device": "auto", "robot": "floating", "fit_gripper": True, "horizon": 20}
     environ = {**os.environ, "HF_HUB_OFFLINE": "1"}
 
     def ran(script: str, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -156,7 +150,7 @@ def test_the_real_package_trains_and_is_judged(tmp_path):
             eval_json=tmp_path / f"{kind}.json",
             figure=tmp_path / f"{kind}.png",
             episodes=2,
-            simulation=json.dumps(simulation),
+            simulation=json.dumps(about),
             splits=json.dumps({"push": "train"}),
         )
         assert judged.returncode == 0, judged.stderr[-3000:]

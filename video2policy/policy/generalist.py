@@ -76,10 +76,10 @@ def judge_clones(
 def evaluate(
     clips: Sequence[Rollouts], policies: Mapping[str, Path], episodes: int, splits: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Success of policies in every clip's scene, from the same resets; that of the first by the sheet's split.
+    """Success of policies in every clip's scene, from the same resets.
 
-    `policies`: "seeing", and "blind" for an image-blind copy. `splits`: video -> split. Clips of a family that
-    no demonstration showed count as failures.
+    `policies`: "seeing", whose success also stands by the sheet's split, and "blind" for an image-blind copy.
+    `splits`: video -> split. Clips of a family that no demonstration showed count as failures.
     """
     rows = []
     counts: dict[str, list[tuple[int, int]]] = {name: [] for name in policies}

@@ -1,7 +1,7 @@
-"""Rolls one of LeRobot's own policies (ACT, diffusion) out in one scene; started by `guard.process.run_worker`.
+"""Rolls one of LeRobot's own policies (ACT, diffusion) out in one scene.
 
-The policy is a checkpoint of LeRobot's training program; the specification is that of `policy.worker`. Needs
-the lerobot package, 0.6.1 (envs/lerobot.yaml).
+Started by `guard.process.run_worker`, with a specification as `policy.worker` has it; the policy is a
+checkpoint of LeRobot's training program. Needs the lerobot package, 0.6.1 (envs/lerobot.yaml).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import torch
 

@@ -28,7 +28,7 @@ from video2policy.train.skill import Skill, observed
 @dataclass(frozen=True)
 class Training:
     """Hyper-parameters and stops. Defaults: measured for 64 to 128 environments on a CPU, see
-    docs/simulation.md; the paper's scale is in configs/paper.yaml.
+    docs/simulation-measured.md; the paper's scale is in configs/paper.yaml.
     """
 
     max_steps: int = 600_000
@@ -83,7 +83,7 @@ class Outcome:
 WARM_UP, FIRST_RATE = 6, 1e-4
 """Behind a policy that is gone on from: updates in which only the value learns, and the learning rate after
 them. A policy that follows a value that knows nothing yet, or in long first steps, forgets what it knew: one
-that solved its task in .80 of episodes soon did so in .10 (docs/simulation.md)."""
+that solved its task in .80 of episodes soon did so in .10 (docs/simulation-measured.md)."""
 
 EXPERIMENT = "training"
 
