@@ -28,7 +28,7 @@ replay:  ## BUNDLE=file: judge a bundle's policies again, in the sandbox
 setup-test: setup
 	@$(WITH_VENV) tools/setup-test
 
-test: setup-test check  ## style, types, unit tests, workflow tests (about 8 minutes on 2 cores)
+test: setup-test check  ## style, types, unit tests, workflow tests (minutes on 2 cores)
 	@$(WITH_VENV) $(TEST)/python -m pytest -m "not slow and not heavy" -n 2 --dist loadfile
 
 test-slow: setup-test  ## kills, documented commands, the report in a browser, whole runs

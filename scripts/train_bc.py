@@ -7,7 +7,7 @@ from typing import Any
 
 from scripts.stage import Input, Output, stage
 from video2policy.policy import bc
-from video2policy.policy.cloning import Hardware, train
+from video2policy.policy.cloning import Hardware, told, train
 from video2policy.policy.demonstrations import load_demonstrations
 
 log = logging.getLogger("video2policy")
@@ -30,9 +30,9 @@ def main(
     log.info("%d frames of the behaviours %s", len(data), ", ".join(data.behaviours))
     losses = {}
     for path, name, blindness in ((policy, "seeing", False), (blind, "blind", True)):
-        trained, losses[name] = train(
-            data, replace(config, image_blind=blindness), hardware=Hardware(**hardware or {})
-        )
+        on_epoch = told(f"{name} policy", config.epochs)
+        here = replace(config, image_blind=blindness)
+        trained, losses[name] = train(data, here, on_epoch, Hardware(**hardware or {}))
         trained.save(path)
         log.info("%s policy: loss %.4f after %d epochs", name, losses[name][-1], config.epochs)
     about = {"config": asdict(config), "behaviours": data.behaviours, "frames": len(data), "loss": losses}

@@ -79,14 +79,16 @@ def test_demonstrations_are_collected_cloned_and_judged(tmp_path, tiny):
     assert result["by_split"]["unseen_instance"]["successes"] == row["seeing"]["successes"]
 
 
-def test_clones_of_several_seeds_are_judged_on_a_stand_in_through_the_servers_limits(tmp_path, tiny):
+def test_clones_of_several_seeds_are_judged_on_a_stand_in_through_the_servers_limits(tmp_path, tiny, caplog):
     rollouts, policy = pushing(tmp_path)
     demonstrations = tmp_path / "demonstrations"
     collect.main(rollouts.scene, rollouts.task, policy, demonstrations, WISH, SIMULATION, randomise="wide")
     kept = json.loads((demonstrations / "meta" / "collection.json").read_text())
     assert kept["randomise"] == "wide" and kept["settings"]["masks"]
     policies = tmp_path / "policies"
-    clone.main([demonstrations], policies, tmp_path / "log.json", preset="small", seed=3, seeds=2)
+    with caplog.at_level("INFO", "video2policy"):
+        clone.main([demonstrations], policies, tmp_path / "log.json", preset="small", seed=3, seeds=2)
+    assert "cloning 2 of 2: 1 of 3 epochs, loss" in caplog.text
     assert [path.name for path in sorted(policies.iterdir())] == ["seed_0.safetensors", "seed_1.safetensors"]
     log = json.loads((tmp_path / "log.json").read_text())
     assert len(log["loss"]) == 2 and log["loss"][0] != log["loss"][1] and log["clips"] == 1

@@ -91,6 +91,17 @@ def train(
         return bc.ImagePolicy.load(path), losses
 
 
+def told(name: str, epochs: int) -> Callable[[int, float], None]:
+    """An `on_epoch` that logs five times in a training, so that one can see that it goes on."""
+    every = -(-epochs // 5)
+
+    def on_epoch(epoch: int, loss: float) -> None:
+        if (epoch + 1) % every == 0:
+            log.info("%s: %d of %d epochs, loss %.4f", name, epoch + 1, epochs, loss)
+
+    return on_epoch
+
+
 def clone(
     folders: Sequence[Path], config: bc.Config, seeds: int, root: Path, hardware: Hardware
 ) -> dict[str, Any]:
@@ -98,7 +109,8 @@ def clone(
     data = load_demonstrations(folders, config)
     losses = []
     for seed in range(seeds):
-        policy, course = train(data, replace(config, seed=config.seed + seed), hardware=hardware)
+        on_epoch = told(f"cloning {seed + 1} of {seeds}", config.epochs)
+        policy, course = train(data, replace(config, seed=config.seed + seed), on_epoch, hardware)
         policy.save(root / f"seed_{seed}.safetensors")
         losses.append(course[-1])
         log.info("cloning %d of %d: loss %.4f from %d frames", seed + 1, seeds, losses[-1], len(data))
