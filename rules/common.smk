@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from snakemake.exceptions import WorkflowError
 
 from video2policy import models, paper
+from video2policy.files import truth_files
 from video2policy.live import Watch
 from video2policy.perceive.verdict import Unavailable
 from video2policy.provenance import code_digest
@@ -461,9 +462,20 @@ def bundle_to_replay(wc):
 
 
 def truth(wc):
-    """The truth beside the clip: an npz of the clip's name, which rendered clips have."""
-    path = ROWS[wc.video].clip.with_suffix(".npz")
-    return [str(path)] if path.exists() or path.parts[:2] == ("results", "demo") else []
+    """The truth about the clip: an npz of the clip's name, which rendered clips have."""
+    paths = truth_files(ROWS[wc.video].clip)
+    if paths[0].parts[:2] == ("results", "demo"):
+        return [str(paths[0])]
+    return [str(path) for path in paths if path.exists()][:1]
+
+
+def with_truth(pattern):
+    """An input function: this file, under the first variant, of every passed clip whose truth is known."""
+    return lambda wc: [
+        path
+        for path in finished(pattern)(wc)
+        if truth(SimpleNamespace(video=Path(path).parts[2]))
+    ]
 
 
 def compared(variants):

@@ -87,6 +87,63 @@ rule tabulate_sizes:
         "../scripts/tabulate_sizes.py"
 
 
+rule true_size:
+    """How policies fare at the objects' true sizes, where the truth is known."""
+    input:
+        multiext("results/tables/true_size", ".md", ".png"),
+    localrule: True
+
+
+rule judge_true_size:
+    """The trained policies in their scene, with the objects' true sizes (paper, beside table 6)."""
+    input:
+        scene="<clip>/scene.json",
+        task="<task>/task/task.py",
+        seeds="<task>/policy/seeds",
+        truth=truth,
+    output:
+        eval_json="<task>/policy/true_size.json",
+        provenance="<task>/policy/judge_true_size.provenance.json",
+    log:
+        "logs/{video}/{variant}/judge_true_size.log",
+    conda:
+        judging_environment
+    threads: lambda wc: setting("training")(wc)["threads"]
+    resources:
+        gpu=judging_gpus,
+        mem_mb=2500,
+    params:
+        video=lambda wc: wc.video,
+        variant=lambda wc: wc.variant,
+        evaluation=setting("evaluation"),
+        simulation=setting("simulation"),
+        sandbox=SANDBOX,
+        code=judging_code("scripts/judge_true_size.py"),
+    script:
+        "../scripts/judge_true_size.py"
+
+
+rule tabulate_true_size:
+    """Judged success at the sizes that were found and at the true ones, the paper's beside ours."""
+    input:
+        found=with_truth("results/videos/{video}/{variant}/policy/eval.json"),
+        true=with_truth("results/videos/{video}/{variant}/policy/true_size.json"),
+    output:
+        table="results/tables/true_size.csv",
+        markdown="results/tables/true_size.md",
+        figure="results/tables/true_size.png",
+        provenance="results/tables/true_size.provenance.json",
+    log:
+        "logs/true_size.log",
+    conda:
+        "../envs/embedded.yaml"
+    params:
+        splits=SPLITS,
+        code=code_digest("scripts/tabulate_true_size.py"),
+    script:
+        "../scripts/tabulate_true_size.py"
+
+
 # Requires: the judgement of several variants on the sheet's clips (`comparisons` in config.yaml).
 # Gives: the paper's tables and figures on them, its numbers beside ours.
 

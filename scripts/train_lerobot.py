@@ -64,6 +64,7 @@ def main(
 
 def why_not(policy: str, options: Mapping[str, Any]) -> str | None:
     """Why it cannot be trained, in one sentence: an unknown name, or weights that are not here."""
+    import lerobot.policies  # noqa: F401 (which makes the configurations known)
     import torch
     from lerobot.configs.policies import PreTrainedConfig
     from torchvision.models import get_weight

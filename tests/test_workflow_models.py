@@ -84,6 +84,12 @@ def test_the_tables_of_perception_are_targets(project: Project) -> None:
     assert "write_task" not in done.stdout
 
 
+def test_policies_at_true_sizes_are_a_target(project: Project) -> None:
+    plan = project.plan("true_size", "--configfile", "configs/smoke.yaml")
+    assert plan["tabulate_true_size"] == 1 and plan["scene"] == 2
+    assert not {"table6", "generalist", "collect"} & set(plan)
+
+
 @pytest.mark.slow
 def test_absent_weights_end_the_job_with_the_line_that_gets_them(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

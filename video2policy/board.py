@@ -18,7 +18,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "task": ("write_task", "pick_task"),
     "reward": ("train_skill", "write_reward", "train_reward", "select_reward"),
     "policy": ("train_policy",),
-    "judge": ("evaluate", "judge_round"),
+    "judge": ("evaluate", "judge_round", "judge_true_size"),
     "collect": ("collect", "collect_demonstrations", "export_trajectories"),
     "page": ("outcome", "draw", "page", "bundle"),
 }

@@ -20,6 +20,11 @@ def is_image(name: str) -> bool:
     return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
 
 
+def truth_files(clip: Path) -> tuple[Path, Path]:
+    """Where the truth about a rendered clip may lie: beside it, or in `truth/` beside the clip's folder."""
+    return clip.with_suffix(".npz"), clip.parent.parent / "truth" / f"{clip.stem}.npz"
+
+
 def part_of(path: Path, writer: str = "") -> Path:
     """The temporary sibling that a file or directory is written to; a `writer` has one of its own."""
     return path.with_name(f".part-{writer}{path.name}")

@@ -12,7 +12,7 @@ ROOT = Path(provenance.ROOT)
 JUDGES = ROOT / "video2policy" / "evaluate" / "judges.py"
 BODIES = JUDGES.with_name("bodies.py")
 LEAVES = {
-    *("evaluate", "judge_round", "act_by_code", "replay"),
+    *("evaluate", "judge_round", "judge_true_size", "act_by_code", "replay"),
     *("collect", "collect_code", "train_bc", "evaluate_bc", "clone", "judge_clones", "evaluate_lerobot"),
 }
 """Scripts of leaf rules: what they make is read by nothing that trains or selects a state policy."""

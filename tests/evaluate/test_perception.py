@@ -102,8 +102,9 @@ def test_the_papers_sizes_differ_by_what_the_paper_prints() -> None:
 
 
 def test_the_truth_lies_beside_its_clip() -> None:
-    truths = [Path("results/demo/a.npz"), Path("my/a.npz")]
+    truths = [Path("results/demo/a.npz"), Path("my/a.npz"), Path("out/truth/a.npz")]
     assert truth_beside("my/a.mp4", truths) == truths[1]
+    assert truth_beside("out/clips/a.webm", truths) == truths[2], "as bench.suite leaves it"
     assert truth_beside("my/b.mp4", truths) is None
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import trimesh
 from numpy.typing import ArrayLike, NDArray
 
+from video2policy.files import truth_files
 from video2policy.mask import bounding_box
 from video2policy.perceive.verdict import Verdict
 
@@ -66,8 +67,8 @@ def first_refusals(paths: Sequence[Path]) -> dict[str, str]:
 
 
 def truth_beside(clip: str, truths: Sequence[Path]) -> Path | None:
-    """The truth of a clip: the npz of the same name in the same folder."""
-    return next((path for path in truths if path == Path(clip).with_suffix(".npz")), None)
+    """The truth of a clip, as `files.truth_files` says where it may lie."""
+    return next((path for path in truths if path in truth_files(Path(clip))), None)
 
 
 def failures(verdicts: Sequence[tuple[str, str, Verdict]]) -> list[dict[str, Any]]:

@@ -105,10 +105,10 @@ def body(mesh: trimesh.Trimesh, solid: Solid | None = None, mass: float | None =
         density = HOLLOW_DENSITY if solid is not None and solid.opening != "none" else DENSITY
         mass = float(np.clip(density * hull.volume, *MASS_RANGE))
     ball = solid is not None and solid.kind == "sphere"
-    return Body(pieces, hull, _inertial(pieces, mass), np.asarray(mesh.vertices), ball)
+    return Body(pieces, hull, inertial_of(pieces, mass), np.asarray(mesh.vertices), ball)
 
 
-def _inertial(pieces: list[trimesh.Trimesh], mass: float) -> Inertial:
+def inertial_of(pieces: list[trimesh.Trimesh], mass: float) -> Inertial:
     """Of pieces that share `mass` by volume (the small overlaps of convex pieces count twice)."""
     volumes = np.array([piece.volume for piece in pieces])
     weights = mass * volumes / volumes.sum()
@@ -129,7 +129,7 @@ def settle(item: Body, seconds: float = 4.0) -> Rest:
     resting orientation nearest to the identity.
     """
     if item.round:
-        return _rest(item, np.eye(3))
+        return at_rest(item, np.eye(3))
     hull, inertial = item.hull, item.inertial
     spec = mujoco.MjSpec()
     spec.option.timestep = 0.004
@@ -159,10 +159,11 @@ def lay_flat(item: Body, rotation: ArrayLike) -> Rest:
     best = int(np.argmax(facing))
     if facing[best] > np.cos(np.radians(15)):  # a round bottom has no face to lay flat
         down = np.asarray(item.hull.face_normals[best], dtype=float)
-    return _rest(item, _rotation_between(down, np.array([0, 0, -1.0])))
+    return at_rest(item, _rotation_between(down, np.array([0, 0, -1.0])))
 
 
-def _rest(item: Body, rotation: Array) -> Rest:
+def at_rest(item: Body, rotation: Array) -> Rest:
+    """How a body lies on the table under a rotation (3x3)."""
     lowest = float((np.asarray(item.hull.vertices) @ rotation.T)[:, 2].min())
     return Rest(pose.quat_from_matrix(rotation), -lowest, np.ptp(item.points @ rotation.T, axis=0))
 
