@@ -18,7 +18,7 @@ def main(
     scene: Input,
     task: Input,
     seeds: Input,
-    truth: Input,
+    truth: list[Input],
     eval_json: Output,
     video: str,
     variant: str,
@@ -26,14 +26,16 @@ def main(
     simulation: dict[str, Any],
     sandbox: str = "best_effort",
 ) -> None:
-    """The same policies, episodes and seeds as in `evaluate`; `truth` is the npz beside the clip."""
+    """The same policies, episodes and seeds as in `evaluate`; `truth` is the clip's npz, if it has one."""
+    if not truth:
+        raise Failed(f"nothing tells the true sizes of {video}: rendered clips have a truth (docs/suite.md)")
     sides = {}
     found = Scene.load(scene)
-    with np.load(truth) as data:
+    with np.load(truth[0]) as data:
         for name in found.names:
             if f"vertices_{name}" not in data:
                 raise Failed(
-                    f'{truth} has no object "{name}": name the objects in the sheet as the truth does'
+                    f'{truth[0]} has no object "{name}": name objects in the sheet as the truth does'
                 )
             sides[name] = box_sides(data[f"vertices_{name}"])
     policies = sorted(Path(seeds).glob("seed_*.safetensors"), key=lambda path: int(path.stem[5:]))

@@ -49,7 +49,7 @@ def test_a_comparison_is_no_part_of_the_main_run(project: Project) -> None:
 
 @pytest.mark.slow
 def test_table_1_and_figure_10_end_to_end(project: Project) -> None:
-    arguments = ("table1", "figure10", "--configfile", "configs/smoke.yaml", "smallest.yaml")
+    arguments = ("table1", "figure10", "true_size", "--configfile", "configs/smoke.yaml", "smallest.yaml")
     done = project.run(*arguments, timeout=3000)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     tables = project.folder / "results" / "tables"
@@ -61,6 +61,7 @@ def test_table_1_and_figure_10_end_to_end(project: Project) -> None:
     by_code = rows[0]
     assert float(by_code["success_rate"]) >= 0.75 and by_code["episodes"] == "8"
     assert (tables / "table1.png").read_bytes().startswith(b"\x89PNG")
+    assert "| true sizes | 1 |" in (tables / "true_size.md").read_text()
     assert "| v2p | 1 |" in (tables / "figure10.md").read_text()
     assert project.plan("--nolock", *arguments) == {}
     policy = Path(project.folder, "results/videos", demo_rows()[0]["video"], "code_as_policies/policy")

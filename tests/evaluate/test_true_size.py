@@ -83,7 +83,7 @@ def test_policies_are_judged_at_the_true_sizes_and_tabulated(tmp_path: Path) -> 
         np.savez(truth, vertices_cube=corners * np.multiply(item.size, [1, 1, factor]))
         out = tmp_path / f"{name}.json"
         told = ({"episodes": 8, "seed": 3}, SIMULATION)
-        judge_true_size.main(rollouts.scene, rollouts.task, seeds, truth, out, "push", "v2p", *told)
+        judge_true_size.main(rollouts.scene, rollouts.task, seeds, [truth], out, "push", "v2p", *told)
         results.append(json.loads(out.read_text()))
     same, flat = results
     assert same["successes"] == 6, "as without another size: every fourth start is out of reach"
@@ -103,7 +103,8 @@ def test_what_cannot_be_judged_is_said(tmp_path: Path) -> None:
     rollouts, _ = pushing(tmp_path)
     np.savez(tmp_path / "truth.npz", vertices_can=np.zeros((8, 3)))
     told = ("push", "v2p", {"episodes": 1, "seed": 0}, SIMULATION)
+    paths = (rollouts.scene, rollouts.task, tmp_path)
     with pytest.raises(Failed, match='has no object "cube"'):
-        judge_true_size.main(
-            rollouts.scene, rollouts.task, tmp_path, tmp_path / "truth.npz", tmp_path / "out.json", *told
-        )
+        judge_true_size.main(*paths, [tmp_path / "truth.npz"], tmp_path / "out.json", *told)
+    with pytest.raises(Failed, match="nothing tells the true sizes of push"):
+        judge_true_size.main(*paths, [], tmp_path / "out.json", *told)
