@@ -45,6 +45,20 @@ def test_letters_of_any_script_are_no_odd_path(tmp_path: Path, python: str) -> N
     assert set_up(checkout(tmp_path / "für_自分"), PYTHON=python, LC_ALL="C").returncode == 7
 
 
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    folder = checkout(tmp_path / "project")
+    bound = subprocess.run(["mount", "--bind", folder, folder], capture_output=True, text=True)
+    if bound.returncode:
+        pytest.skip(f"no file system can be mounted here: {bound.stderr.strip()}")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True)
+        done = set_up(folder)
+    finally:
+        subprocess.run(["umount", folder], check=True)
+    assert done.returncode == 1
+    assert f"{folder} cannot be written" in done.stderr and done.stderr.count("\n") == 1
+
+
 def test_a_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("no folder\n")
     done = set_up(checkout(tmp_path / "project"), HOME=str(tmp_path / "home"), XDG_CACHE_HOME="")
