@@ -91,3 +91,17 @@ def test_of_two_set_ups_in_one_folder_one_waits(script: str, then: str, tmp_path
     os.close(first)
     assert then in second.stdout.read()
     assert second.wait() != 0
+
+
+@pytest.mark.parametrize(("target", "says"), [("bundle", "name the clip"), ("replay", "name the bundle")])
+def test_make_says_what_a_target_wants(target: str, says: str, tmp_path: Path) -> None:
+    shutil.copy2(REPO / "Makefile", tmp_path)
+    done = subprocess.run(["make", "-n", target], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode != 0 and says in done.stderr
+
+
+@pytest.mark.parametrize("target", ["verify", "bundle VIDEO=lift_box", "replay BUNDLE=lift_box.v2p.zip"])
+def test_make_sets_up_a_fresh_clone_for_what_needs_it(target: str, tmp_path: Path) -> None:
+    shutil.copy2(REPO / "Makefile", tmp_path)
+    done = subprocess.run(["make", "-n", *target.split()], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.splitlines()[0] == "tools/setup"
