@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 VENV := .venv/bin
 TEST := .venv-test/bin
+READY := .venv/requirements.txt
 WITH_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"
 
 .PHONY: help setup setup-test demo bundle replay verify test test-slow check format bench clean
@@ -16,13 +17,18 @@ setup:  ## host environment, system libraries, rule environments
 demo: setup  ## from two demo clips to trained policies, rollout videos and a report
 	@$(WITH_VENV) tools/demo
 
-verify:  ## whether results/ is as its jobs made it; what must be made again
+$(READY):
+	@tools/setup
+
+verify: $(READY)  ## whether results/ is as its jobs made it; what must be made again
 	@$(WITH_VENV) snakemake --cores all verify $(ARGS)
 
-bundle:  ## VIDEO=name: one clip's results in one archive (VARIANT=v2p, ARGS=the run's --configfile)
+bundle: $(READY)  ## VIDEO=name: one clip's results in one archive (VARIANT=v2p, ARGS=the run's --configfile)
+	@$(if $(VIDEO),,$(error name the clip: make bundle VIDEO=lift_box))
 	@$(WITH_VENV) snakemake --cores all results/bundles/$(VIDEO).$(or $(VARIANT),v2p).zip $(ARGS)
 
-replay:  ## BUNDLE=file: judge a bundle's policies again, in the sandbox
+replay: $(READY)  ## BUNDLE=file: judge a bundle's policies again, in the sandbox
+	@$(if $(BUNDLE),,$(error name the bundle: make replay BUNDLE=lift_box.v2p.zip))
 	@$(WITH_VENV) snakemake --cores all replay --config replay="$(BUNDLE)"
 
 setup-test: setup

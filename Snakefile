@@ -2,6 +2,7 @@
 # Results lie under results/: one folder per clip in results/videos/, tables in results/tables/,
 # the report in results/report.html. Every knob is in config.yaml. docs/architecture.md draws the DAG.
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -18,6 +19,12 @@ min_version("9.20")
 
 configfile: "config.yaml"
 
+
+if not workflow.deployment_settings.deployment_method and find_spec("mujoco") is None:
+    sys.exit(
+        "the jobs would have no environments, for no profile was found: correct what"
+        " --workflow-profile names, or give --software-deployment-method conda"
+    )
 
 if wrong := complaint(config, Path(workflow.basedir, "schemas/config.schema.yaml")):
     sys.exit(wrong)

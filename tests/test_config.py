@@ -46,6 +46,7 @@ def test_every_config_that_comes_along_is_accepted(config: dict[str, Any], name:
         (("simulation", "engine"), "bullet", 'simulation.engine is "bullet"; choose one of mujoco, warp'),
         (("training", "max_steps"), "lots", 'training.max_steps is "lots" but must be of type integer'),
         (("reward", "iterations"), "4", "write them into a file for --configfile"),
+        (("training", "max_steps"), "1e5", "(YAML takes such a number for text: write 100000)"),
         (("limit",), -2, "limit: -2 is less than the minimum of 0"),
         (("frames", "quality"), {"max_cut": 1}, 'no "max_cut" in frames.quality; did you mean "max_cuts"'),
         (("frames", "quality"), {"max_seconds": "90"}, "frames.quality.max_seconds is"),

@@ -164,6 +164,13 @@ def test_make_knows_its_targets(command: Command) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_every_run_of_the_workflow_says_on_how_many_cores() -> None:
+    for command in ALL:
+        if program(command)[0] == "snakemake":
+            enough = ("--cores", "--unlock", "--workflow-profile")
+            assert any(option in command.words for option in enough), command
+
+
 MODULES = sorted({c.line: c for c in ALL if not c.mark and "python" in program(c)[0]}.items())
 
 

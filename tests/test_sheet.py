@@ -340,6 +340,8 @@ def test_broken_files(tmp_path: Path, data: bytes, words: list[str]) -> None:
 def test_a_missing_sheet(tmp_path: Path) -> None:
     with pytest.raises(SheetError, match=r"none\.tsv does not exist.*--config videos"):
         read_sheet(tmp_path / "none.tsv")
+    with pytest.raises(SheetError, match="is a folder; name a file that lists the clips"):
+        read_sheet(tmp_path)
 
 
 def test_ssv2_rows(labels: Write, tmp_path: Path) -> None:

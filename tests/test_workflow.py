@@ -146,6 +146,14 @@ def test_an_unknown_config_name_is_refused(tmp_path: Path) -> None:
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def test_a_profile_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    project = Project.copy(tmp_path / "project")
+    project.write_sheet(demo_rows()[:1])
+    done = project.run("--dry-run", "--workflow-profile", "profiles/slrum")
+    assert done.returncode != 0
+    assert "correct what --workflow-profile names" in done.stdout + done.stderr
+
+
 def test_a_broken_clip_is_a_verdict_and_the_others_go_on(smoke: Project, tmp_path: Path) -> None:
     project = smoke.clone(tmp_path / "project")
     (project.folder / "broken.mp4").write_bytes(b"\0" * 1000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,11 @@ def _unknown(values: Mapping[str, Any], known: Mapping[str, Any], place: str) ->
 
 
 def _text_hint(value: object) -> str:
-    """A number within braces on the command line arrives as text."""
+    """Why a number arrives as text: within braces on the command line, or written as 1e5 in YAML."""
     try:
         float(value if isinstance(value, str) else "")
     except ValueError:
         return ""
+    if "e" in str(value).lower():
+        return f" (YAML takes such a number for text: write {Decimal(str(value)):f})"
     return " (`--config` hands values within braces on as text: write them into a file for --configfile)"

@@ -164,6 +164,8 @@ def _template_id(text: str) -> int | None:
 
 def _read_text(path: Path) -> str:
     try:
+        if path.is_dir():
+            raise SheetError(f"the sample sheet {path} is a folder; name a file that lists the clips in it.")
         if not path.is_file():
             raise SheetError(
                 f"the sample sheet {path} does not exist; give its path by `--config videos=PATH`."

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tests.evaluate.pushing import linear_policy, pushing
-from video2policy.dataset import collection
+from video2policy.dataset import card, collection
 from video2policy.dataset.checksums import verify
 from video2policy.dataset.collection import ACTION_NAMES, Wish, collect, state_names
 from video2policy.dataset.lerobot import Reader
+from video2policy.hands import ROBOTS
 from video2policy.train.policy import save_policy
 
 WISH = Wish(episodes=4, image=32, cameras=("side",), action_noise=0.1, seed=7, masks=True, depth=True)
@@ -102,11 +104,19 @@ def test_masks_depth_and_poses_belong_to_the_pictures(scene, collected):
 
 def test_the_card_and_the_sums_are_there(collected):
     root, _ = collected
-    card = (root / "README.md").read_text()
-    assert "4 successful episodes, 240 frames at 20 Hz" in card and "Apache-2.0" in card
+    text = (root / "README.md").read_text()
+    assert "4 successful episodes, 240 frames at 20 Hz" in text and "Apache-2.0" in text
     for name in ("episodes", "actions"):
-        assert f"meta/{name}.png" in card and (root / f"meta/{name}.png").read_bytes()[1:4] == b"PNG"
+        assert f"meta/{name}.png" in text and (root / f"meta/{name}.png").read_bytes()[1:4] == b"PNG"
     assert verify(root) > 8
+
+
+def test_the_card_knows_a_robot_that_was_added(collected, tmp_path, monkeypatch):
+    root, about = collected
+    monkeypatch.setitem(ROBOTS, "own", replace(ROBOTS["panda"], licence="own meshes: free"))
+    shutil.copytree(root, tmp_path, dirs_exist_ok=True)
+    card.write(tmp_path, [about | {"robot": "own"}], {})
+    assert "- own meshes: free\n" in (tmp_path / "README.md").read_text()
 
 
 def test_a_collection_that_was_broken_off_goes_on(scene, tmp_path, monkeypatch):

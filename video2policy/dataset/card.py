@@ -21,14 +21,10 @@ from video2policy.dataset.lerobot import (
     Episode,
     Reader,
 )
+from video2policy.hands import ROBOTS
 from video2policy.models import EMBEDDED, MODELS
 from video2policy.scene import Scene
 
-ROBOT_LICENCES = {
-    "panda": "Panda meshes: Apache-2.0 (as packaged by gym-hil)",
-    "floating": "Panda hand meshes: Apache-2.0 (as packaged by gym-hil)",
-    "panda_robotiq": "Panda and Robotiq meshes: Apache-2.0 (as packaged by gym-hil)",
-}
 SHOWN_EPISODES = 4
 PLOTS = "meta/episodes.png", "meta/actions.png"
 
@@ -109,7 +105,7 @@ def write(root: Path, collections: Sequence[Mapping[str, Any]], meshes: Mapping[
         "`sha256sum --check meta/SHA256SUMS` checks the files.",
         "",
         "## Licences",
-        *[f"- {ROBOT_LICENCES[robot]}" for robot in robots],
+        *[f"- {ROBOTS[robot].licence}" for robot in robots],
         *[f"- object meshes made by `{name}`: {what}" for name, what in meshes.items()],
         "- the clips: no frame of them is in here, but their colours are in the objects' textures. Clips of",
         "  Something-Something V2 are under its own research licence and may not be passed on; for own",
