@@ -111,7 +111,7 @@ def test_an_environment_has_what_its_scripts_import(name: str, files: tuple[str,
         package
         for package in sorted(imported(*files))
         if not {distribution.lower() for distribution in provided.get(package, [package])} & pinned
-        and not (package == "cv2" and "opencv-python-headless" in pinned)  # LeRobot's, the same without contrib
+        and not (package == "cv2" and "opencv-python-headless" in pinned)  # without contrib
     ]
     assert not missing
 
