@@ -254,12 +254,15 @@ def trajectories_if_trained(wc):
     return [] if wc.variant in BY_CODE else if_passed("trajectories")(wc)
 
 
-def finished(pattern):
-    """An input function: this file, under the first variant, of every clip that passed its gates."""
+def finished(pattern, only=lambda video: True):
+    """An input function: this file, under the first variant, of every clip that passed its gates.
+
+    `only`: of those of them for which this is so.
+    """
     return lambda wc: [
         pattern.format(video=video, variant=VARIANTS[0])
         for video in ROWS
-        if passed(video)
+        if passed(video) and only(video)
     ]
 
 
@@ -470,12 +473,8 @@ def truth(wc):
 
 
 def with_truth(pattern):
-    """An input function: this file, under the first variant, of every passed clip whose truth is known."""
-    return lambda wc: [
-        path
-        for path in finished(pattern)(wc)
-        if truth(SimpleNamespace(video=Path(path).parts[2]))
-    ]
+    """An input function: this file of every finished clip whose truth is known."""
+    return finished(pattern, lambda video: truth(SimpleNamespace(video=video)))
 
 
 def compared(variants):

@@ -1,11 +1,10 @@
 """Judge the trained policies by the family's hand-written predicate, and film episodes."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from scripts.stage import Input, Output, stage
-from video2policy.evaluate.evaluation import Rollouts, describe, evaluate, write_video
+from video2policy.evaluate.evaluation import Rollouts, describe, evaluate, policies_of, write_video
 
 
 def main(
@@ -25,7 +24,7 @@ def main(
     `evaluation`: episodes for each of them, and the seed of the resets.
     """
     rollouts = Rollouts.from_config(scene, task, simulation, sandbox)
-    policies = sorted(Path(seeds).glob("seed_*.safetensors"), key=lambda path: int(path.stem[5:]))
+    policies = policies_of(seeds)
     measured, recordings, verdicts = evaluate(
         rollouts, policies, int(evaluation["episodes"]), int(evaluation["seed"])
     )

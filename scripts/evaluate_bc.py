@@ -22,17 +22,16 @@ def main(
     sandbox: str = "best_effort",
 ) -> None:
     """`episodes` in each scene; `scenes` and `tasks` are in the same order; `splits`: clip -> its split."""
-    clips = [
-        Rollouts.from_config(scene, task, simulation, sandbox)
-        for scene, task in zip(scenes, tasks, strict=True)
-    ]
+    clips = Rollouts.of_clips(scenes, tasks, simulation, sandbox)
     cloned = bc.ImagePolicy.load(policy)
+    judged = evaluate(clips, {"seeing": policy, "blind": blind}, episodes, splits)
     result = {
         "policy": "behaviour cloning of images",
         "behaviours": list(cloned.behaviours),
         "image_size": cloned.config.image_size,
         "cameras": list(cloned.config.cameras),
-        **evaluate(clips, {"seeing": policy, "blind": blind}, episodes, splits),
+        "blind_success_rate": judged["blind"]["rate"],
+        **judged,
     }
     eval_json.write_text(json.dumps(result, indent=1) + "\n")
     draw(result, figure)

@@ -22,10 +22,7 @@ def main(
     """`checkpoint` is a folder; `episodes` in each scene; `scenes` and `tasks` are in the same order."""
     if not scenes:
         raise Failed("no clip to judge in passed its gates")
-    clips = [
-        Rollouts.from_config(scene, task, simulation, sandbox)
-        for scene, task in zip(scenes, tasks, strict=True)
-    ]
+    clips = Rollouts.of_clips(scenes, tasks, simulation, sandbox)
     kind = json.loads((checkpoint / "config.json").read_text())["type"]
     result = {"policy": f"LeRobot's {kind}", **evaluate(clips, {"seeing": checkpoint}, episodes, splits)}
     eval_json.write_text(json.dumps(result, indent=1) + "\n")

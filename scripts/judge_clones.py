@@ -28,10 +28,7 @@ def main(
         raise Failed("no clip to judge in passed its gates")
     if randomise is not None:
         simulation = {**simulation, "randomise": randomise}
-    clips = [
-        Rollouts.from_config(scene, task, simulation, sandbox)
-        for scene, task in zip(scenes, tasks, strict=True)
-    ]
+    clips = Rollouts.of_clips(scenes, tasks, simulation, sandbox)
     result = judge_clones(clips, sorted(policies.glob("*.safetensors")), episodes, splits, served)
     eval_json.write_text(json.dumps(result, indent=1) + "\n")
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scripts.stage import Failed, Input, Output, stage
-from video2policy.evaluate.evaluation import Rollouts, describe, evaluate
+from video2policy.evaluate.evaluation import Rollouts, describe, evaluate, policies_of
 from video2policy.evaluate.perception import box_sides
 from video2policy.evaluate.true_size import resize
 from video2policy.scene import Scene
@@ -38,7 +38,7 @@ def main(
                     f'{truth[0]} has no object "{name}": name objects in the sheet as the truth does'
                 )
             sides[name] = box_sides(data[f"vertices_{name}"])
-    policies = sorted(Path(seeds).glob("seed_*.safetensors"), key=lambda path: int(path.stem[5:]))
+    policies = policies_of(seeds)
     with TemporaryDirectory() as folder:
         rollouts = Rollouts.from_config(resize(scene, sides, Path(folder)), task, simulation, sandbox)
         measured, _, _ = evaluate(rollouts, policies, int(evaluation["episodes"]), int(evaluation["seed"]))

@@ -135,7 +135,7 @@ def test_drafts_in_thoughts_are_no_answer(start: str, end: str) -> None:
     ids=["def", "brackets", "parentheses", "links", "quotes"],
 )
 def test_hostile_replies_are_read_in_time(text: str) -> None:
-    """Half a second, where a reply's length is bounded; a minute for the longest where it is not."""
+    """Half a second where a reply's length is bounded; two of these take too long where it is not."""
     begin = time.process_time()
     with pytest.raises(NoCode):
         read_reply(text)

@@ -18,7 +18,7 @@ from tests.evaluate.pushing import pushing
 from tests.lerobot import environment
 from video2policy.dataset.collection import Wish, collect
 from video2policy.policy.bc import BCError
-from video2policy.policy.lerobot import Episodes, LeRobotPolicy, grey, sides_of
+from video2policy.policy.lerobot import LeRobotPolicy, grey, sides_of
 
 
 def checkpoint(folder: Path, **pictures: list[int]) -> Path:
@@ -97,9 +97,9 @@ def lerobot(monkeypatch):
 
 
 def test_observations_go_in_as_training_saw_them(tmp_path, lerobot):
-    policy = LeRobotPolicy(checkpoint(tmp_path, front_mask=[3, 4, 4]))
+    policy = LeRobotPolicy(checkpoint(tmp_path, front_mask=[3, 4, 4]), "lifting can up")
     assert (policy.cameras, policy.image_size, policy.masks) == (["front"], 4, True)
-    episodes = Episodes(policy, "lifting can up")
+    episodes = policy.begin()
     assert lerobot.policy.resets == 1, "nothing is left of the actions of the batch before"
     labels = np.array([[[0, 1], [2, 3]]] * 2, np.int32)
     action = episodes.act({"front": grey(labels, ["can", "box"], {})}, torch.zeros(2, 14))

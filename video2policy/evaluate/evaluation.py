@@ -86,6 +86,18 @@ class Rollouts:
             answer=answer,
         )
 
+    @classmethod
+    def of_clips(
+        cls,
+        scenes: Sequence[Path],
+        tasks: Sequence[Path],
+        simulation: Mapping[str, Any],
+        sandbox: str = "best_effort",
+    ) -> list[Rollouts]:
+        """One for each clip; `scenes` and `tasks` are in the same order."""
+        pairs = zip(scenes, tasks, strict=True)
+        return [cls.from_config(scene, task, simulation, sandbox) for scene, task in pairs]
+
     def run(
         self,
         policy: Path,
@@ -153,6 +165,11 @@ class Rollouts:
         if not self.fit_gripper:
             return 1.0
         return mjcf.gripper_scale(scene, self.scene.parent, mjcf.grasped_objects(scene), self.robot)
+
+
+def policies_of(seeds: Path) -> list[Path]:
+    """The policies in a folder, one for each training seed, in order: seed_0.safetensors ..."""
+    return sorted(seeds.glob("seed_*.safetensors"), key=lambda path: (len(path.name), path))
 
 
 def views(

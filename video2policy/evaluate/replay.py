@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from video2policy.evaluate.evaluation import policies_of
 from video2policy.scene import Scene
 
 MAX_EPISODES = 10_000
@@ -48,7 +49,7 @@ def find_clip(folder: Path) -> BundledClip:
     if not all(re.fullmatch(r"[a-z0-9_]+", name) for name in (variant, clip.name)):
         raise ReplayError("its clip's name is none")
     record, recorded = _object(policy / "evaluate.provenance.json"), _object(judged[0])
-    policies = sorted((policy / "seeds").glob("seed_*.safetensors"), key=lambda path: (len(path.name), path))
+    policies = policies_of(policy / "seeds")
     if not 1 <= len(policies) <= MAX_POLICIES:
         raise ReplayError(f"it holds {len(policies)} policies of training seeds")
     simulation, evaluation = _settings(record)

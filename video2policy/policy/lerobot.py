@@ -43,13 +43,14 @@ def sides_of(folder: Path) -> dict[str, int]:
 
 
 class LeRobotPolicy:
-    """The policy with its processors, on the CPU."""
+    """The policy with its processors, on the CPU; some are told the `task`, the clip's caption."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, task: str) -> None:
         """Raises BCError when `folder` is no checkpoint."""
         from lerobot.configs.policies import PreTrainedConfig
         from lerobot.policies.factory import get_policy_class, make_pre_post_processors
 
+        self.task = task
         names = sides_of(folder)
         self.cameras = [name.removesuffix(MASK_SUFFIX) for name in names]
         self.image_size = next(iter(names.values()))
@@ -65,8 +66,13 @@ class LeRobotPolicy:
             preprocessor_overrides={"device_processor": {"device": "cpu"}},
         )
 
+    def begin(self) -> LeRobotPolicy:
+        """Itself, for a batch of new episodes: nothing is left of the actions of the one before."""
+        self.policy.reset()
+        return self
+
     @torch.no_grad()
-    def act(self, images: Mapping[str, Images], state: torch.Tensor, task: str) -> torch.Tensor:
+    def act(self, images: Mapping[str, Images], state: torch.Tensor) -> torch.Tensor:
         """Actions (n, 7) in [-1, 1] for images (camera -> (n, h, w, 3) uint8) and robot states (n, 14).
 
         Of a chunk of actions the rest is kept for the next calls.
@@ -76,19 +82,8 @@ class LeRobotPolicy:
             f"{IMAGE_PREFIX}{camera}{suffix}": torch.from_numpy(views).permute(0, 3, 1, 2).float() / 255.0
             for camera, views in images.items()
         }
-        observation |= {STATE: state.float(), "task": [task] * len(state)}
+        observation |= {STATE: state.float(), "task": [self.task] * len(state)}
         return self._after(self.policy.select_action(self._before(observation))).clamp(-1.0, 1.0)
-
-
-class Episodes:
-    """The policy over one batch of episodes of a task, which its caption tells it."""
-
-    def __init__(self, policy: LeRobotPolicy, task: str) -> None:
-        self.policy, self.task = policy, task
-        policy.policy.reset()
-
-    def act(self, images: Mapping[str, Images], state: torch.Tensor) -> torch.Tensor:
-        return self.policy.act(images, state, self.task)
 
 
 def grey(labels: npt.NDArray[np.int32], names: Sequence[str], roles: Mapping[str, str]) -> Images:
@@ -97,10 +92,9 @@ def grey(labels: npt.NDArray[np.int32], names: Sequence[str], roles: Mapping[str
 
 
 def main(spec: Mapping[str, Any]) -> None:
-    policy = LeRobotPolicy(Path(spec["policy"]))
-    task = Scene.load(Path(spec["scene"])).task.caption
+    policy = LeRobotPolicy(Path(spec["policy"]), Scene.load(Path(spec["scene"])).task.caption)
     masked = grey if policy.masks else None
-    record_seeing(spec, policy.cameras, policy.image_size, masked, lambda sim: Episodes(policy, task))
+    record_seeing(spec, policy.cameras, policy.image_size, masked, lambda sim: policy.begin())
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Rolls a cloned image policy out in one scene; started by `guard.process.run_worker`.
 
 The specification is that of `video2policy.evaluate.worker`, with behaviour (the family asked for) beside it.
-With `served`, every observation goes through the policy server's
-session as a message, and its limited answer moves the arm: as a robot's client would, without the wire.
+With `served`, every observation goes through the policy server's session as a message, and its limited answer
+moves the arm: as a robot's client would, without the wire.
 """
 
 from __future__ import annotations
