@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from snakemake.exceptions import WorkflowError
 
 from video2policy import models, paper
+from video2policy.author.wanting import wanting
 from video2policy.files import truth_files
 from video2policy.live import Watch
 from video2policy.perceive.verdict import Unavailable
@@ -57,10 +58,16 @@ SANDBOX = config["sandbox"] or "off"  # YAML reads a bare off as false
 
 try:
     STAGES = {
-        variant: curriculum_stages(settings(variant)["author"]) for variant in COMPARED
+        variant: curriculum_stages(settings(variant)["author"], config["videos"])
+        for variant in COMPARED
     }
-except ValueError as error:
+except (SheetError, ValueError) as error:
     sys.exit(str(error))
+
+for variant in VARIANTS:
+    told = settings(variant)["author"]
+    if told["name"] != "grammar" and (lacking := wanting(told)):
+        sys.exit(lacking)
 
 PROMPTS = code_digest(
     *[

@@ -41,6 +41,9 @@ def project(tmp_path: Path) -> Project:
     ("values", "reason"),
     [
         ({"curriculum": [["lift_box"], ["lift_box"]]}, 'author.curriculum names the clip "lift_box" twice'),
+        ({"curriculum": [["lift_bx"]]}, 'author.curriculum names the clip "lift_bx", which is not in'),
+        ({"base_url": ""}, "author.base_url names no endpoint"),
+        ({"model": ""}, "author.model names no model"),
         ({"base_url": "http://user:word@127.0.0.1/v1"}, "does not match"),
         ({"prices": {"input": 1.0}}, "'output' is a dependency of 'input'"),
         ({"api_key": "secret"}, 'there is no "api_key" in author'),

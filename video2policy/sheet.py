@@ -123,8 +123,7 @@ def read_sheet(
     wanted = {str(i): i for i in _listed(ids)}
     numbers = {_known_template(str(t)).id for t in _listed(templates)}
     is_json = path.suffix.lower() == ".json"
-    entries = _json_entries(path) if is_json else _tsv_entries(path)
-    chosen = list(_chosen(entries, wanted, numbers, path))
+    chosen = list(_chosen(_entries(path), wanted, numbers, path))
     missing = wanted.keys() - {str(entry["video"]) for _, entry in chosen}
     if missing and not numbers:
         first = min(missing)
@@ -140,6 +139,11 @@ def read_sheet(
     clips = _find_clips(path, {str(entry["video"]) for _, entry in chosen if not entry.get("clip")})
     rows = [_row(entry, where, path, clips) for where, entry in chosen]
     return rows
+
+
+def ids_of(path: Path | str) -> set[str]:
+    """The ids of all rows of a sheet, whatever else they say. Raises SheetError."""
+    return {str(entry["video"]) for _, entry in _entries(Path(path))}
 
 
 def _listed(values: Any) -> list[Any]:
@@ -185,6 +189,10 @@ def _read_text(path: Path) -> str:
 
 Entry = tuple[str, dict[str, Any]]
 """Where a row stands (for messages) and what it says, with the sheet's column names as keys."""
+
+
+def _entries(path: Path) -> Iterator[Entry]:
+    return _json_entries(path) if path.suffix.lower() == ".json" else _tsv_entries(path)
 
 
 def _tsv_entries(path: Path) -> Iterator[Entry]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,7 @@ from video2policy.author.cassette import NoReply
 from video2policy.author.endpoint import Endpoint, is_address
 from video2policy.author.ledger import Prices
 from video2policy.author.seen import CAPTION, CLIP
-
-NAMES = ("llm", "replay")
-"""`llm` asks an endpoint for what is not recorded; `replay` takes recorded replies only."""
+from video2policy.author.wanting import wanting
 
 
 @dataclass(frozen=True)
@@ -47,22 +44,22 @@ class Settings:
         """
         block = {**((config or {}).get("author") or {}), **author}
         block["name"] = ((config or {}).get("author") or author)["name"]
-        if block["name"] not in NAMES:
-            raise NoReply(f'there is no author "{block["name"]}"; there are grammar, {", ".join(NAMES)}')
-        if not block.get("model"):
-            raise NoReply("author.model names no model")
+        if lacking := wanting(block):
+            raise NoReply(lacking)
+        url = str(block.get("base_url") or "")
         replay = block["name"] == "replay"
-        if not replay:
-            _require(block)
+        if not replay and not is_address(url):
+            raise NoReply(
+                f"author.base_url is {url!r}, no address that can be asked: give http:// or https://,"
+                " a host and the path, such as http://127.0.0.1:8000/v1"
+            )
         endpoint = Endpoint(
-            base_url=str(block.get("base_url") or ""),
+            base_url=url,
             key_env=str(block.get("key_env", "OPENAI_API_KEY")),
             azure=dict(block.get("azure") or {}),
             timeout=float(block.get("timeout", 180)),
         )
         prices, budget = block.get("prices") or {}, block.get("budget_usd")
-        if budget is not None and not 0 <= float(budget) < math.inf:
-            raise NoReply(f"author.budget_usd is {budget}: give USD, zero or more, or null for no limit")
         temperature = block.get("temperature", 1.0)
         return cls(
             model=str(block["model"]),
@@ -95,34 +92,3 @@ class Settings:
             **self.options,
         }
         return {name: value for name, value in fields.items() if value is not None}
-
-
-def _require(block: Mapping[str, Any]) -> None:
-    """What an endpoint needs, and what makes the budget a bound."""
-    if not block.get("base_url"):
-        raise NoReply(
-            "author.base_url names no endpoint: give its address, or set author.name to replay or grammar"
-        )
-    if not is_address(str(block["base_url"])):
-        raise NoReply(
-            f"author.base_url is {block['base_url']!r}, no address that can be asked: give http:// or https://,"
-            " a host and the path, such as http://127.0.0.1:8000/v1"
-        )
-    if block.get("budget_usd") is not None and not block.get("prices"):
-        raise NoReply(
-            "author.prices is empty, so author.budget_usd cannot be kept: give USD per million tokens as"
-            " {input: .., cached: .., output: ..} (zeros for a server of your own)"
-        )
-    options = block.get("options") or {}
-    if options.get("n") not in (None, 1):
-        raise NoReply(
-            "author.options.n asks for several replies, but a call takes and counts one: leave it out"
-        )
-    limits = {"max_tokens": block.get("max_tokens", 8000), **options}
-    if block.get("budget_usd") is not None and not any(
-        limits.get(name) for name in ("max_tokens", "max_completion_tokens")
-    ):
-        raise NoReply(
-            "author.options take max_tokens away and give no max_completion_tokens, so author.budget_usd"
-            " cannot be kept: a reply needs a limit"
-        )
