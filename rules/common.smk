@@ -10,7 +10,7 @@ from video2policy.author.wanting import wanting
 from video2policy.files import truth_files
 from video2policy.live import Watch
 from video2policy.perceive.verdict import Unavailable
-from video2policy.provenance import code_digest
+from video2policy.reach import code_digest
 from video2policy.sheet import SheetError, read_sheet
 from video2policy.sim import engines
 from video2policy.workflow import (

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from video2policy.reach import MEMORY
+
 REPO = Path(__file__).resolve().parent.parent
 PARTS = (
     "Snakefile",
@@ -42,6 +44,9 @@ class Project:
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"), symlinks=True)
             else:
                 shutil.copy2(source, target)
+        if (REPO / MEMORY).exists():  # else every copy would parse the whole project once
+            (folder / MEMORY).parent.mkdir(parents=True)
+            shutil.copy2(REPO / MEMORY, folder / MEMORY)
         return cls(folder)
 
     def clone(self, folder: Path) -> Project:

@@ -17,7 +17,7 @@ from typing import Any
 from video2policy.files import written
 from video2policy.guard.leavings import LeavingsError, copy_file, printable
 from video2policy.guard.process import Sandbox, WorkerError, run_worker
-from video2policy.provenance import code_digest
+from video2policy.reach import code_digest
 from video2policy.sim import engines
 from video2policy.train.record import check_search, check_weights
 from video2policy.train.tensorboard import SummaryWriter
