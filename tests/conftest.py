@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,12 +83,21 @@ def real_clips() -> Path:
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The first of the demo's clips, run to the end at smoke size."""
-    project = Project.copy(tmp_path_factory.mktemp("smoke") / "project")
-    project.write_sheet(demo_rows()[:1])
-    done = project.run()
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    return project
+    """The first of the demo's clips, run to the end at smoke size; once for all of xdist's workers."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, failed = base / "smoke", base / "smoke.failed"
+    with (base / "smoke.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert not failed.exists(), failed.read_text()
+        if not folder.exists():
+            project = Project.copy(folder)
+            project.write_sheet(demo_rows()[:1])
+            done = project.run()
+            if done.returncode != 0:
+                failed.write_text(done.stdout[-4000:] + done.stderr[-4000:])
+                pytest.fail(failed.read_text())
+    return Project(folder)
 
 
 @pytest.fixture

@@ -94,6 +94,7 @@ def test_two_clips_share_nothing(finished: Project) -> None:
     assert plan["outcome"] == 1
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_evaluation(finished: Project) -> None:
     task = finished.folder / "results" / "videos" / video() / "v2p"
     before = (task / "policy" / "eval.json").read_bytes()
@@ -168,6 +169,7 @@ def test_a_broken_clip_is_a_verdict_and_the_others_go_on(smoke: Project, tmp_pat
     assert not (project.folder / "results/videos/broken/v2p/policy").exists()
 
 
+@pytest.mark.slow
 def test_no_clip_that_finishes_is_a_failure_with_a_report(tmp_path: Path) -> None:
     project = Project.copy(tmp_path / "project")
     (project.folder / "broken.mp4").write_bytes(b"\0" * 1000)

@@ -79,6 +79,7 @@ def test_demonstrations_are_collected_cloned_and_judged(tmp_path, tiny):
     assert result["by_split"]["unseen_instance"]["successes"] == row["seeing"]["successes"]
 
 
+@pytest.mark.slow
 def test_clones_of_several_seeds_are_judged_on_a_stand_in_through_the_servers_limits(tmp_path, tiny, caplog):
     rollouts, policy = pushing(tmp_path)
     demonstrations = tmp_path / "demonstrations"
