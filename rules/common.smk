@@ -11,7 +11,7 @@ from video2policy.files import truth_files
 from video2policy.live import Watch
 from video2policy.perceive.verdict import Unavailable
 from video2policy.reach import code_digest
-from video2policy.sheet import SheetError, read_sheet
+from video2policy.sheet import SheetError, ids_of, read_sheet
 from video2policy.sim import engines
 from video2policy.workflow import (
     as_list,
@@ -56,12 +56,19 @@ VARIANTS = list(config["variants"])
 COMPARED = [*config["comparisons"], *VARIANTS, paper.V2P]
 SANDBOX = config["sandbox"] or "off"  # YAML reads a bare off as false
 
+
+@functools.cache
+def all_ids():
+    """The clips of the whole sheet, also those that the config's filters leave out."""
+    return ids_of(config["videos"])
+
+
 try:
     STAGES = {
-        variant: curriculum_stages(settings(variant)["author"], config["videos"])
+        variant: curriculum_stages(settings(variant)["author"], all_ids)
         for variant in COMPARED
     }
-except (SheetError, ValueError) as error:
+except ValueError as error:
     sys.exit(str(error))
 
 for variant in VARIANTS:

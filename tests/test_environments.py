@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from video2policy import provenance
+from video2policy import reach
 from video2policy.models import MODELS
 
 REPO = Path(__file__).resolve().parent.parent
@@ -60,7 +60,7 @@ def test_the_tests_environment_agrees_with_the_rules() -> None:
 
 def imported(*files: str) -> set[str]:
     """Packages that these files import when they are loaded, and the project's files that they reach."""
-    reached = set[Path]().union(*(provenance._reached(REPO / file) for file in files))
+    reached = set[Path]().union(*(reach.reached(REPO / file) for file in files))
     names = set()
     for path in reached:
         for node in ast.parse(path.read_text()).body if path.suffix == ".py" else ():

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from video2policy import models, provenance
+from video2policy import models, reach
 from video2policy.models import EMBEDDED, MODELS, STAGES
 from video2policy.perceive.backend import Backend
 from video2policy.perceive.verdict import Unavailable
@@ -92,11 +92,9 @@ def test_the_embedded_path_imports_no_vendor() -> None:
 def test_a_methods_code_belongs_to_the_jobs_that_use_it_and_to_no_others() -> None:
     scripts = [REPO / "scripts" / f"{stage}.py" for stage in STAGES]
     for script in scripts:
-        assert not {path.stem for path in provenance._reached(script)} & set(MODELS)
+        assert not {path.stem for path in reach.reached(script)} & set(MODELS)
     (module,) = models.module(chosen(segment="sam2"), "segment")
-    assert provenance.code_digest("scripts/segment.py", module) != provenance.code_digest(
-        "scripts/segment.py"
-    )
+    assert reach.code_digest("scripts/segment.py", module) != reach.code_digest("scripts/segment.py")
 
 
 def test_only_commercial_licences_refuses_by_name() -> None:

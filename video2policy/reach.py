@@ -1,6 +1,6 @@
 """Which of the project's files a script reaches, and their hash: on which a job depends.
 
-Standard library only: the Snakefile imports it in the lean host environment, in the process of every job too.
+Standard library only: the Snakefile imports it in the lean host environment; on a cluster, so does every job.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from video2policy.provenance import sha256
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("video2policy", "scripts")
 MEMORY = Path(".snakemake", "video2policy", "names.json")
-"""Below the root: what each module names, by its path and hash: to parse all takes seconds, in every job."""
+"""Below the root: what each module names, by its path and hash: to parse all of them takes seconds."""
 
 
 @functools.cache
@@ -31,15 +31,16 @@ def code_digest(*scripts: str) -> str:
     Args:
         scripts: paths below the project's root, such as "scripts/frames.py".
     """
-    reached = set().union(*(_reached(ROOT / script) for script in scripts))
+    files = set().union(*(reached(ROOT / script) for script in scripts))
     _keep()
     digest = hashlib.sha256()
-    for path in sorted(reached):
+    for path in sorted(files):
         digest.update(f"{path.relative_to(ROOT)}\0{_content_hash(path)}\n".encode())
     return digest.hexdigest()[:12]
 
 
-def _reached(start: Path) -> set[Path]:
+def reached(start: Path) -> set[Path]:
+    """A file of the project and all others of it that it leads to, by what modules import and name."""
     seen: set[Path] = set()
     todo = [start]
     while todo:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-from video2policy.sheet import ids_of
 
 
 def as_list(value: Any) -> list[Any]:
@@ -92,20 +89,18 @@ def author_params(author: Mapping[str, Any], prompts: str) -> dict[str, Any]:
     return {"name": "llm", **{name: author[name] for name in DECIDES}, **told, "prompts": prompts}
 
 
-def curriculum_stages(author: Mapping[str, Any], sheet: Path | str) -> dict[str, int]:
+def curriculum_stages(author: Mapping[str, Any], known: Callable[[], set[str]]) -> dict[str, int]:
     """The stage of every clip that the curriculum names, from 0.
 
-    `sheet`: where all of them stand, also those that the config's filters leave out. Raises ValueError for a
-    clip named twice or not in it, and SheetError.
+    `known` gives the ids of all clips in the sheet, also of those that the config's filters leave out. Raises
+    ValueError for a clip that is named twice or not known.
     """
     stages: dict[str, int] = {}
-    curriculum = author.get("curriculum") or []
-    known = ids_of(sheet) if curriculum else set()
-    for number, videos in enumerate(curriculum):
+    for number, videos in enumerate(author.get("curriculum") or []):
         for video in videos:
             if video in stages:
                 raise ValueError(f'author.curriculum names the clip "{video}" twice')
-            if video not in known:
-                raise ValueError(f'author.curriculum names the clip "{video}", which is not in {sheet}')
+            if video not in known():
+                raise ValueError(f'author.curriculum names the clip "{video}", which is not in the sheet')
             stages[video] = number
     return stages

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from video2policy import provenance
+from video2policy import reach
 
-ROOT = Path(provenance.ROOT)
+ROOT = Path(reach.ROOT)
 JUDGES = ROOT / "video2policy" / "evaluate" / "judges.py"
 BODIES = JUDGES.with_name("bodies.py")
 LEAVES = {
@@ -20,7 +20,7 @@ LEAVES = {
 
 def reaches_judges(path: Path) -> bool:
     """Whether a module imports the judges, or names a worker module that does, over any number of steps."""
-    return JUDGES in provenance._reached(path)
+    return JUDGES in reach.reached(path)
 
 
 def modules(*packages: str) -> list[Path]:
@@ -49,4 +49,4 @@ def test_the_walk_sees_the_judges_where_they_are_used():
 
 
 def test_the_judges_import_nothing_of_the_project_but_what_they_see():
-    assert {p for p in provenance._reached(JUDGES) if p.stem != "__init__"} == {JUDGES, BODIES}
+    assert {p for p in reach.reached(JUDGES) if p.stem != "__init__"} == {JUDGES, BODIES}
