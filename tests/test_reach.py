@@ -30,7 +30,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def digest() -> str:
     """As a process of its own finds it."""
-    cached = (reach.code_digest, reach._references, reach._content_hash, reach._memory, reach._modules)
+    cached = (reach.code_digest, reach._references, reach._content_hash, reach._memory, reach.modules)
     for function in cached:
         function.cache_clear()
     return reach.code_digest("scripts/cut.py")

@@ -31,7 +31,7 @@ Array = NDArray[np.float64]
 FLOOR = -0.3
 
 TIMESTEP = 0.01
-"""Seconds. Larger steps drop objects; see docs/simulation.md."""
+"""Seconds; with larger steps what is held falls."""
 
 FRICTION = (0.5, 0.005, 0.0001)
 """Sliding, torsional and rolling friction of objects and table, like wood on wood: at 1, what is pushed above

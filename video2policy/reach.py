@@ -64,7 +64,7 @@ def _references(path: Path) -> list[Path]:
         kept = _memory()[key] = [content, *_names(path)]
         _unsaved.add(key)
     _, imported, named = kept
-    return [file for name in imported for file in _modules(name)] + [
+    return [file for name in imported for file in modules(name)] + [
         file for text in named for file in _named(text, path)
     ]
 
@@ -126,10 +126,10 @@ def _absolute(node: ast.ImportFrom, path: Path) -> str:
 
 
 @functools.cache
-def _modules(name: str) -> list[Path]:
+def modules(name: str) -> list[Path]:
     """The module's file and the `__init__` of each package above it, when they belong to the project."""
     parts = name.split(".")
-    if not all(part.isidentifier() for part in parts):
+    if parts[0] not in PACKAGES or not all(part.isidentifier() for part in parts):
         return []
     candidates = [ROOT.joinpath(*parts[:k], "__init__.py") for k in range(1, len(parts) + 1)]
     candidates.append(ROOT.joinpath(*parts).with_suffix(".py"))
@@ -139,7 +139,7 @@ def _modules(name: str) -> list[Path]:
 def _named(text: str, path: Path) -> list[Path]:
     """The project's files that a module at `path` names by this string."""
     if text.split(".")[0] in PACKAGES and "." in text:
-        return _modules(text)
+        return modules(text)
     named = [path.parent / text, ROOT / text] if "/" in text else [path.parent / text]
     files: list[Path] = []
     for candidate in named:

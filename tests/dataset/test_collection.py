@@ -119,6 +119,7 @@ def test_the_card_knows_a_robot_that_was_added(collected, tmp_path, monkeypatch)
     assert "- own meshes: free\n" in (tmp_path / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_collection_that_was_broken_off_goes_on(scene, tmp_path, monkeypatch):
     wish = replace(WISH, episodes=3, depth=False)
     recording = scene[0].run(scene[1], wish.episodes, wish.seed, wish.action_noise)

@@ -82,6 +82,7 @@ def test_the_film_shows_the_recorded_episode(scene, recording):
     assert np.abs(pushed[0].astype(int) - left[0]).max() > 40
 
 
+@pytest.mark.slow
 def test_the_rule_writes_the_same_eval_json_twice_and_a_video(scene, tmp_path):
     rollouts, policy = scene
     seeds = tmp_path / "seeds"

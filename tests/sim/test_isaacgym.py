@@ -17,7 +17,7 @@ import torch
 import trimesh
 
 from tests.scenes import primitive_scene
-from video2policy import mjcf, provenance
+from video2policy import mjcf
 from video2policy.scene import Scene
 from video2policy.sim import engines, panda
 from video2policy.sim import robot as arms
@@ -85,7 +85,7 @@ def reached(start: Path) -> set[Path]:
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.ImportFrom):
                 names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-                todo += [file for name in names if name for file in provenance._modules(name)]
+                todo += [file for name in names if name for file in reach.modules(name)]
     return seen
 
 

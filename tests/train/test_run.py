@@ -58,6 +58,7 @@ def events(folder: Path) -> dict[str, list[int]]:
     return found
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_and_ends_in_the_same_policy(
     job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
