@@ -17,7 +17,7 @@ import torch
 import trimesh
 
 from tests.scenes import primitive_scene
-from video2policy import mjcf
+from video2policy import mjcf, reach
 from video2policy.scene import Scene
 from video2policy.sim import engines, panda
 from video2policy.sim import robot as arms
