@@ -1,5 +1,6 @@
 """code_digest follows imports, worker names and data files, and nothing else."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from video2policy import reach
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     files = {
         "scripts/__init__.py": "",
         "scripts/cut.py": "from video2policy.knife import sharpen\n",
@@ -25,14 +26,19 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     monkeypatch.setattr(reach, "ROOT", tmp_path)
-    return tmp_path
+    yield tmp_path
+    forget()
+
+
+def forget() -> None:
+    cached = (reach.code_digest, reach._references, reach._content_hash, reach._memory, reach.modules)
+    for function in cached:
+        function.cache_clear()
 
 
 def digest() -> str:
     """As a process of its own finds it."""
-    cached = (reach.code_digest, reach._references, reach._content_hash, reach._memory, reach.modules)
-    for function in cached:
-        function.cache_clear()
+    forget()
     return reach.code_digest("scripts/cut.py")
 
 
