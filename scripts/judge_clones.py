@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from scripts.stage import Failed, Input, Output, stage
-from video2policy.evaluate.evaluation import Rollouts
+from video2policy.evaluate.evaluation import Rollouts, policies_of
 from video2policy.policy.generalist import judge_clones
 
 
@@ -29,7 +29,7 @@ def main(
     if randomise is not None:
         simulation = {**simulation, "randomise": randomise}
     clips = Rollouts.of_clips(scenes, tasks, simulation, sandbox)
-    result = judge_clones(clips, sorted(policies.glob("*.safetensors")), episodes, splits, served)
+    result = judge_clones(clips, policies_of(policies), episodes, splits, served)
     eval_json.write_text(json.dumps(result, indent=1) + "\n")
 
 

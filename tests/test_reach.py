@@ -80,6 +80,17 @@ def test_what_was_found_is_kept_and_a_module_parsed_again_only_when_it_changed(
     assert digest() != after
 
 
+def test_what_another_version_of_this_code_found_is_not_believed(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = digest()
+    names = reach._names
+    parsed: list[str] = []
+    monkeypatch.setattr(reach, "_names", lambda path: (parsed.append(path.name), names(path))[1])
+    monkeypatch.setattr(reach, "__file__", str(project / "video2policy/spoon.py"))
+    assert digest() == before and "cut.py" in parsed
+
+
 @pytest.mark.parametrize("content", ["", "{", "[1]", '{"a.py": 3}', '{"a.py": [1, 2, 3]}'])
 def test_what_was_kept_may_be_broken(content: str, project: Path) -> None:
     before = digest()

@@ -18,7 +18,7 @@ from video2policy.provenance import sha256
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("video2policy", "scripts")
 MEMORY = Path(".snakemake", "video2policy", "names.json")
-"""Below the root: what each module names, by its path and hash: to parse all of them takes seconds."""
+"""Below the root: what each module names, by its path, its hash and this file's; parsing takes seconds."""
 
 
 @functools.cache
@@ -58,7 +58,7 @@ _content_hash = functools.cache(sha256)
 @functools.cache
 def _references(path: Path) -> list[Path]:
     """Project files that a module imports or names in a string."""
-    key, content = str(path.relative_to(ROOT)), _content_hash(path)
+    key, content = str(path.relative_to(ROOT)), _content_hash(path) + _content_hash(Path(__file__))
     kept = _memory().get(key)
     if not kept or kept[0] != content:
         kept = _memory()[key] = [content, *_names(path)]
@@ -74,7 +74,7 @@ _unsaved: set[str] = set()
 
 @functools.cache
 def _memory() -> dict[str, list]:
-    """What earlier processes found: [hash, imports, strings] of each module."""
+    """What earlier processes found: [hashes, imports, strings] of each module."""
     with suppress(OSError, ValueError):
         memory = json.loads((ROOT / MEMORY).read_text())
         if isinstance(memory, dict) and all(_is_kept(entry) for entry in memory.values()):
@@ -108,7 +108,7 @@ def _names(path: Path) -> tuple[list[str], list[str]]:
             imported += [alias.name for alias in node.names]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _may_name(node.value):
             named.append(node.value)
-    return [name for name in imported if name.split(".")[0] in PACKAGES], named
+    return imported, named
 
 
 def _may_name(text: str) -> bool:

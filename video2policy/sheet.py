@@ -122,7 +122,6 @@ def read_sheet(
     path = Path(path)
     wanted = {str(i): i for i in _listed(ids)}
     numbers = {_known_template(str(t)).id for t in _listed(templates)}
-    is_json = path.suffix.lower() == ".json"
     chosen = list(_chosen(_entries(path), wanted, numbers, path))
     missing = wanted.keys() - {str(entry["video"]) for _, entry in chosen}
     if missing and not numbers:
@@ -132,7 +131,7 @@ def read_sheet(
     if not chosen:
         what = "no row passes the filters (ids, templates)" if wanted or numbers else "the sheet has no rows"
         raise SheetError(f"{path}: {what}; add rows or change the filters.")
-    if is_json and limit and not wanted:
+    if _is_json(path) and limit and not wanted:
         chosen = _first_possible(chosen, limit)
     elif limit:
         chosen = chosen[:limit]
@@ -191,8 +190,12 @@ Entry = tuple[str, dict[str, Any]]
 """Where a row stands (for messages) and what it says, with the sheet's column names as keys."""
 
 
+def _is_json(path: Path) -> bool:
+    return path.suffix.lower() == ".json"
+
+
 def _entries(path: Path) -> Iterator[Entry]:
-    return _json_entries(path) if path.suffix.lower() == ".json" else _tsv_entries(path)
+    return _json_entries(path) if _is_json(path) else _tsv_entries(path)
 
 
 def _tsv_entries(path: Path) -> Iterator[Entry]:
