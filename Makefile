@@ -39,7 +39,7 @@ test: setup-test check  ## style, types, unit tests, workflow tests (minutes on 
 
 test-slow: setup-test  ## kills, documented commands, the report in a browser, whole runs
 	@tools/browser
-	@$(WITH_VENV) $(TEST)/python -m pytest -m 'slow and not heavy'
+	@$(WITH_VENV) $(TEST)/python -m pytest -m 'slow and not heavy' -n 2 --dist loadfile
 
 check: setup-test  ## ruff, mypy, snakefmt, snakemake --lint
 	@$(TEST)/ruff check .

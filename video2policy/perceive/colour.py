@@ -40,6 +40,16 @@ def is_skin(image: Image) -> Mask:
     return np.asarray(cv2.inRange(ycc, (50, 136, 80), (245, 178, 128)) > 0, bool)
 
 
+def beyond(a: Image, b: Image) -> Image:
+    """By how much each channel of the second image lies beyond what the first shows within a pixel.
+
+    So an edge that shifts by less, as under a trembling camera, is no change.
+    """
+    near = np.ones((3, 3), np.uint8)
+    low, high = cv2.erode(a, near), cv2.dilate(a, near)
+    return np.asarray(cv2.max(cv2.subtract(low, b), cv2.subtract(b, high)), np.uint8)
+
+
 def relit(a: Image, b: Image, darkest: float = 0.4) -> Mask:
     """Where the second RGB image is the first times one factor for all channels, as in a shadow: at least
     ``darkest``."""

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video2policy.clip import spread
-from video2policy.perceive.colour import is_skin, largest_channel, relit, to_lab
-from video2policy.perceive.morphology import Region, disc
+from video2policy.perceive.colour import beyond, is_skin, largest_channel, relit, to_lab
+from video2policy.perceive.morphology import Region, disc, region, signed_distance
 from video2policy.perceive.plate import clean_plate
 
 Image = NDArray[np.uint8]
@@ -21,6 +21,8 @@ WHOLE: Region = (slice(None), slice(None))
 
 FLOW_SIDE = 427
 """Long side in pixels at which optical flow is computed."""
+SAME = 14
+"""Grey values by which a channel differs at most of what has not changed between two frames."""
 STEP = 1 / 64
 """Of a pixel there, in which flow is kept: whole numbers take half the memory and convert quickly."""
 
@@ -80,6 +82,14 @@ class Footage:
         """Where a frame differs from a background plate."""
         difference = largest_channel(cv2.absdiff(self.images[frame], plate))
         return np.asarray(cv2.medianBlur(difference, 3) > threshold, bool)
+
+    def unchanged(self, mask: Mask, then: int, now: int) -> float:
+        """The share of a mask's pixels that two frames show alike, or of those at its rim if that is less."""
+        roi = region(mask, 4 * self.unit)
+        a, b = (np.ascontiguousarray(self.images[frame][roi]) for frame in (then, now))
+        same = largest_channel(beyond(a, b)) < SAME
+        rim = np.abs(signed_distance(mask[roi])) < max(1.5, 3 * self.unit)
+        return float(min(same[mask[roi]].mean(), same[rim].mean()))
 
     def passing_skin(self, frame: int) -> Mask:
         """Skin that is not the median, nor that in a shadow; not to be written to."""

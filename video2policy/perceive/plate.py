@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from video2policy.perceive.colour import dot, largest_channel
+from video2policy.perceive.colour import beyond, dot, largest_channel
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -20,9 +20,7 @@ LEAST_CAST, MOST_CAST = 0.08, 0.3
 
 def plate_likelihood(image: Image, lab: Image, plate: Image, plate_lab: Image) -> Field:
     """Probability per colour bin of each pixel if it shows the plate, in full light or in a shadow."""
-    # An edge of the background may shift by a pixel: any colour within its neighbourhood will do.
-    low, high = cv2.erode(plate_lab, np.ones((3, 3))), cv2.dilate(plate_lab, np.ones((3, 3)))
-    d = cv2.max(cv2.subtract(low, lab), cv2.subtract(lab, high)) * (1 / np.array(SPREAD, np.float32))
+    d = beyond(plate_lab, lab) * (1 / np.array(SPREAD, np.float32))
     peak = np.float32(1 / ((2 * np.pi) ** 1.5 * (SPREAD[0] / 8) * (SPREAD[1] / 4) * (SPREAD[2] / 4)))
     lit = peak * np.exp(-0.5 * np.minimum(dot(d, d), 60.0))
     # A cast shadow multiplies the background's colour by one factor.

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video2policy.mask import area, iou
-from video2policy.perceive.colour import is_skin, largest_channel, length, recoloured, relit
+from video2policy.perceive.colour import beyond, is_skin, largest_channel, length, recoloured, relit
+from video2policy.perceive.footage import SAME
 from video2policy.perceive.morphology import (
     Region,
     centre,
@@ -33,6 +34,8 @@ HIDDEN = {"smaller": 0.0, "agreement": 1.0}
 HIDING = HIDDEN | {"sure": 0.95}
 """Signs that are bad of what is hidden in part, too, and no reason to give a mask up."""
 STAYING = HIDING | {"shadow": 0.0, "hand": 0.0}
+UNCHANGED = 0.85
+"""Share of the pixels in a mask and at its rim that look as before, from which the object is in its place."""
 STAYS = 0.4
 """Share of an object's edges, by steepness, that are where they were if it did not move."""
 LOST, DOUBTED = 0.1, 0.5
@@ -226,10 +229,7 @@ class Track:
             same &= length(b) > 0.4 * length(a)
             return float((weight * same).sum() / max(1e-6, weight.sum()))
 
-        was, current = self._pixels(self.home_frame, roi), self._pixels(frame, roi)
-        same = largest_channel(cv2.absdiff(was, current)) < 14
-        rim = near & (np.abs(signed_distance(self.home[roi])) < max(1.5, 3 * self.clip.unit))
-        if min(same[self.home[roi]].mean(), same[rim].mean()) > 0.85:
+        if self.clip.unchanged(self.home, self.home_frame, frame) > UNCHANGED:
             return True
         if seen:
             return False
@@ -427,11 +427,10 @@ def arrival(scene: Scenery, end: int, doubted: Mask, least: float) -> Mask | Non
     now = np.median(last, axis=0).astype(np.uint8)
     light = relit(scene.at_prompt, now)
     change = cv2.GaussianBlur(largest_channel(cv2.absdiff(now, scene.at_prompt)), (3, 3), 0)
-    low, high = cv2.erode(scene.at_prompt, disc(1)), cv2.dilate(scene.at_prompt, disc(1))
-    beyond = largest_channel(cv2.max(cv2.subtract(low, now), cv2.subtract(now, high))) > 14
-    # Edges of the background shift by a pixel; what is next to a true change belongs to it.
-    beyond = cv2.morphologyEx(beyond.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)) > 0
-    new = (change > 18) & grow(beyond, 1) & scene.at_prompt_known & ~grow(scene.start, 2 * clip.unit)
+    true = (largest_channel(beyond(scene.at_prompt, now)) > SAME).astype(np.uint8)
+    # What is next to a true change belongs to it.
+    new = cv2.morphologyEx(true, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)) > 0
+    new = (change > 18) & grow(new, 1) & scene.at_prompt_known & ~grow(scene.start, 2 * clip.unit)
     new &= ~(light & grow(scene.start, 14 * clip.unit))  # the object's own shadow went with it
     new &= np.ptp(last, axis=0).max(axis=-1) < 24  # what moves yet is a hand, or its shadow
     stayed = scene.start & (largest_channel(cv2.absdiff(now, clip.images[scene.frame])) < 18)

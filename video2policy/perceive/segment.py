@@ -7,7 +7,8 @@ plate, shadows allowed. A first pass runs from the prompt to both ends of the cl
 plate (what is seen where neither object nor hand is) and better colour models follow, and a second pass
 with them gives the result. When the object is lost, or its mask is likelier a hand or a shadow, it is looked
 for by colour among what moves; frames that are doubted in the end are passed over once more, backwards from
-where it is seen well again. In the end `outline` corrects every mask's edge.
+where it is seen well again. What was hidden but not moved is where it was (`standing`), and in the end
+`outline` corrects every mask's edge.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from video2policy.perceive.palette import Palette, bins
 from video2policy.perceive.prompt import Prompt
 from video2policy.perceive.propagate import DOUBTED, Followed, mend, propagate
 from video2policy.perceive.scenery import Scenery
+from video2policy.perceive.standing import stand
 from video2policy.perceive.verdict import Rejected, Verdict
 
 Image = NDArray[np.uint8]
@@ -85,6 +87,7 @@ def segment(images: Sequence[Image], prompts: Sequence[Prompt], name: str) -> Se
     scene.refine(rough.masks, rough.score)
     found = propagate(scene)
     mend(scene, found)
+    stand(scene, found)
     follow_thin(scene, found)
     sharpen(scene, found)
     order = range(len(images))
