@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video2policy.perceive.colour import beyond, dot, largest_channel
+from video2policy.perceive.morphology import grow
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -14,8 +15,10 @@ Field = NDArray[np.float32]
 
 SPREAD = (8.0, 5.0, 5.0)
 """Standard deviation of a pixel that shows the background plate, in 8-bit Lab levels."""
-LEAST_CAST, MOST_CAST = 0.08, 0.3
+LEAST_CAST, MOST_CAST = 0.04, 0.35
 """Shares of a mask between which a part of it may be a shadow that the object casts."""
+EXPOSED = 0.4
+"""Least share of such a part's rim that is the mask's: a shadow lies beside the object, shade on it."""
 
 
 def plate_likelihood(image: Image, lab: Image, plate: Image, plate_lab: Image) -> Field:
@@ -36,20 +39,22 @@ def plate_likelihood(image: Image, lab: Image, plate: Image, plate_lab: Image) -
 def cast_shadow(plate: Image, image: Image, mask: Mask, part: Image) -> Mask:
     """Parts of a mask (H, W), larger than the structuring element, that are the plate in evenly less light.
 
-    An object's shaded side is seldom so even, nor so exactly of the background's colour.
+    An object's shaded side is seldom so even, nor so exactly of the background's colour, nor at its rim.
     """
     lit, seen = plate.astype(np.float32) + 4, image.astype(np.float32) + 4
     factor = dot(lit, seen) / dot(lit, lit)
     rest = largest_channel(cv2.absdiff(seen, factor[..., None] * lit))
     dark = (mask & (rest < 12) & (factor > 0.3) & (factor < 0.9)).astype(np.uint8)
     count, labels = cv2.connectedComponents(cv2.morphologyEx(dark, cv2.MORPH_OPEN, part), connectivity=8)
+    outside = grow(~mask, 2)
     result = np.zeros(mask.shape, bool)
     for label in range(1, count):
         piece = labels == label
         if not LEAST_CAST < piece.sum() / mask.sum() < MOST_CAST:
             continue
-        light = factor[piece]
-        if light.mean() < 0.7 and light.std() < 0.12 * light.mean() and rest[piece].mean() < 5.5:
+        light, rim = factor[piece], piece & grow(~piece, 1)
+        even = light.std() < 0.17 * light.mean() and rest[piece].mean() < 5.5
+        if light.mean() < 0.75 and even and outside[rim].mean() > EXPOSED:
             result |= piece
     return result
 
