@@ -247,6 +247,19 @@ def diameter(points: ArrayLike) -> float:
     return float(np.sqrt(((hull[:, None] - hull[None]) ** 2).sum(axis=2).max()))
 
 
+def resting_directions(points: ArrayLike) -> Array:
+    """What points up, unit vectors (k, 3), where the convex hull of points (m, 3) lies on a face and stays.
+
+    It stays on the faces over which its centre of mass is. The points must not lie in a plane.
+    """
+    hull = trimesh.convex.convex_hull(np.asarray(points, dtype=float))
+    planes = np.unique(ConvexHull(hull.vertices).equations.round(6), axis=0)
+    normals, offsets = planes[:, :3], planes[:, 3]
+    below = hull.center_mass - (normals @ hull.center_mass + offsets)[:, None] * normals
+    stays = (below @ normals.T + offsets < 1e-4 * hull.scale).all(axis=1)
+    return np.asarray(-normals[stays], dtype=float)
+
+
 def hull_vertices(points: ArrayLike) -> Array:
     """The points (m, d) that span the convex hull; all of them when they lie in a plane or on a line."""
     cloud = np.asarray(points, dtype=float)

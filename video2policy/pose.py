@@ -118,6 +118,15 @@ def rotation_from_vector(vector: ArrayLike) -> Array:
     return np.eye(3) if angle < 1e-12 else rotation_about(v, np.degrees(angle))
 
 
+def rotation_between(a: ArrayLike, b: ArrayLike) -> Array:
+    """Smallest rotation (3x3) that takes unit vector `a` to `b`."""
+    u, v = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    axis, cosine = np.cross(u, v), float(np.clip(u @ v, -1, 1))
+    if np.linalg.norm(axis) < 1e-9:
+        return np.eye(3) if cosine > 0 else rotation_about([1, 0, 0], 180)
+    return rotation_about(axis, float(np.degrees(np.arccos(cosine))))
+
+
 def rotation_difference(a: ArrayLike, b: ArrayLike) -> float:
     """Smallest angle in degrees [0, 180] that turns rotation `a` (3x3 or 4x4) into `b`."""
     q = quat_multiply(quat_from_matrix(b), quat_conjugate(quat_from_matrix(a)))

@@ -67,13 +67,13 @@ def features(poses: np.ndarray, reach: int) -> Tracks:
 
 def problem(poses: np.ndarray, tracks: Tracks, outlines: list[Outline | None]) -> Problem:
     n = len(poses)
+    upright = VIEW.rotation @ poses[0][:3, :3]
     nodes = [
-        Node(0, 4, outlines[0], True),
-        *(Node(4 + k, 4 + k, outlines[k], False) for k in range(1, n - 1)),
-        Node(n + 3, n + 6, outlines[-1], True),
+        Node(0, 4, outlines[0], upright[2]),
+        *(Node(4 + k, 4 + k, outlines[k], None) for k in range(1, n - 1)),
+        Node(n + 3, n + 6, outlines[-1], upright[2]),
     ]
     fixed = np.arange(n) == 0
-    upright = VIEW.rotation @ poses[0][:3, :3]
     sigmas = np.ones((n, 2))
     return Problem(VIEW, SOLID.corners(), upright, nodes, fixed, sigmas, tracks, 0.0007, 0.03, 40)
 

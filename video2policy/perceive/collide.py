@@ -159,21 +159,13 @@ def lay_flat(item: Body, rotation: ArrayLike) -> Rest:
     best = int(np.argmax(facing))
     if facing[best] > np.cos(np.radians(15)):  # a round bottom has no face to lay flat
         down = np.asarray(item.hull.face_normals[best], dtype=float)
-    return at_rest(item, _rotation_between(down, np.array([0, 0, -1.0])))
+    return at_rest(item, pose.rotation_between(down, [0, 0, -1.0]))
 
 
 def at_rest(item: Body, rotation: Array) -> Rest:
     """How a body lies on the table under a rotation (3x3)."""
     lowest = float((np.asarray(item.hull.vertices) @ rotation.T)[:, 2].min())
     return Rest(pose.quat_from_matrix(rotation), -lowest, np.ptp(item.points @ rotation.T, axis=0))
-
-
-def _rotation_between(a: Array, b: Array) -> Array:
-    """Smallest rotation (3x3) that takes unit vector `a` to `b`."""
-    axis, cosine = np.cross(a, b), float(np.clip(a @ b, -1, 1))
-    if np.linalg.norm(axis) < 1e-9:
-        return np.eye(3) if cosine > 0 else pose.rotation_about([1, 0, 0], 180)
-    return pose.rotation_about(axis, float(np.degrees(np.arccos(cosine))))
 
 
 def write(

@@ -77,6 +77,11 @@ NEAR_TABLE = 0.012
 MAX_TILT = 15.0
 """Metres and degrees: lower and more upright, it stands on the table if the image does not object."""
 
+COS_TILT = float(np.cos(np.radians(MAX_TILT)))
+
+STANCES = 6
+"""So many of the ways in which an object can lie are tried where it rests and does not stand."""
+
 WORSE = 0.25
 """By so much less confident, what all frames together say of one is not believed."""
 
@@ -169,12 +174,41 @@ class Tracker:
         if not len(self.hull):
             self.hull = meshes.hull_vertices(self.mesh.vertices)
         self.height = float(np.ptp(self.hull[:, 2]))
+        self.lying = meshes.resting_directions(self.hull)
         self.body = np.array([opened(mask, self.thin) if self.thin else mask for mask in self.masks])
         self.standing = np.zeros(len(self.masks), bool)
         for start, stop in self.runs:
             self.standing[start:stop] = True
 
     # ------------------------------------------------------------------------------------ one frame
+
+    def lie(self, t: int, guess: Array, now: Outline, upright: Array) -> Array:
+        """The pose in frame t of an object at rest that may have toppled.
+
+        Of the ways in which it stays on a table, the outline chooses among those nearest to the guess; the
+        guess where it agrees with none.
+        """
+        up = self.camera.rotation.T @ [0, 0, 1.0]
+        nearest = self.lying[np.argsort(-self.lying @ guess[:3, :3].T @ up)[:STANCES]]
+        best, least = guess, 1.2 * self.solve(guess, Features(), now, guess, None)[1] + 0.1
+        for level in (upright[2], *nearest):
+            turn = pose.rotation_between(guess[:3, :3] @ level, up) @ guess[:3, :3]
+            lowest = float((self.hull @ turn.T @ up).min())
+            onto = -(self.camera.altitude + lowest) / float(guess[:3, 3] @ up)
+            start = pose.transform(turn, onto * guess[:3, 3])
+            held = pose.rotation_between(level, [0, 0, 1.0])
+            lying, error = self.solve(start, Features(), now, start, held)
+            if error < least:
+                best, least = lying, error
+        return best
+
+    def stands_on(self, camera_from_object: Array, upright: Array) -> Array | None:
+        """The object's own direction (3,) that points up as it stands or lies; None where it leans."""
+        up = camera_from_object[:3, :3].T @ self.camera.rotation.T @ [0, 0, 1.0]
+        ways = np.vstack([upright[2], self.lying])
+        cosines = ways @ up
+        nearest = 0 if cosines[0] > COS_TILT else int(np.argmax(cosines))
+        return ways[nearest] if cosines[nearest] > COS_TILT else None
 
     def seed(self, grey: Image, mask: Mask, camera_from_object: Array, features: Features) -> Features:
         """Add corners inside the mask, away from the ones there are, with the mesh points that they show."""
@@ -427,7 +461,13 @@ class Tracker:
         Where the mesh was fitted the object is `known` to stand as it does in the guess.
         """
         found = []
-        for t in self.clearest(rest, REST_FRAMES):
+        clear = self.clearest(rest, REST_FRAMES)
+        first = self.outline_of(clear[0])
+        if not known and first is not None and self.stance(guess, upright)[1] > MAX_TILT:
+            guess = self.lie(clear[0], guess, first, upright)
+            level = self.stands_on(guess, upright)
+            upright = upright if level is None else pose.rotation_between(level, [0, 0, 1.0])
+        for t in clear:
             now = self.outline_of(t)
             if now is not None:
                 if known:
@@ -460,9 +500,10 @@ class Tracker:
             rests_here = first in at_rest
             clear = self.clearest((first, last + 1), 1)[0] if rests_here else first
             low, tilt = self.stance(known[0], upright)
-            stands = rests_here or (abs(low) < HELD[0] and tilt < HELD[1])
             ahead = None if rests_here else self.within(first)
-            nodes.append(Node(first, last, self.outline_of(clear), stands and ahead is None, ahead))
+            level = upright[2] if abs(low) < HELD[0] and tilt < HELD[1] and ahead is None else None
+            level = self.stands_on(known[0], upright) if rests_here else level
+            nodes.append(Node(first, last, self.outline_of(clear), level, ahead))
             guesses.append(known[0].copy())
             if ahead is not None:  # where its middle's ray comes by there
                 to_table = self.camera.table_from_camera

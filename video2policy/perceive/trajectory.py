@@ -70,15 +70,17 @@ class Tracks:
 
 @dataclass(frozen=True)
 class Node:
-    """One pose to be found, of frames `first` to `last`; its `outline`; whether it `stands` on the table; and
-    how far `ahead` of the camera (table x) it is, and how surely, metres, where it rests in or on another
-    object that hides some of it.
+    """One pose to be found, of frames `first` to `last`, and its `outline`.
+
+    `level`: the object's own direction (3,) that points up as it stands or lies on the table; None where it
+    does not. `ahead`: how far from the camera (table x) it is, and how surely, metres, where it rests in or
+    on another object that hides some of it.
     """
 
     first: int
     last: int
     outline: Outline | None
-    stands: bool
+    level: Array | None
     ahead: tuple[float, float] | None = None
 
 
@@ -255,8 +257,8 @@ def _outline_terms(terms: _Terms, problem: Problem, rotation: Array, place: Arra
 def _table_terms(terms: _Terms, problem: Problem, rotation: Array, place: Array) -> None:
     camera = problem.camera
     up = camera.rotation[2]
-    stands = np.array([item.stands for item in problem.nodes])
-    level = problem.upright[2]
+    stands = np.array([item.level is not None for item in problem.nodes])
+    level = np.stack([problem.upright[2] if item.level is None else item.level for item in problem.nodes])
 
     def errors(turn: Array, at: Array) -> Array:
         low = (problem.hull @ (turn.transpose(0, 2, 1) @ up).T).min(axis=0) + at @ up + camera.altitude
