@@ -141,3 +141,13 @@ def test_unit_mesh_has_longest_extent_one():
     shape, longest = mesh.unit(Solid("box", (0.1, 0.4, 0.2)).mesh())
     assert longest == pytest.approx(0.4)
     np.testing.assert_allclose(shape.extents, [0.25, 1, 0.5])
+
+
+def test_a_box_rests_on_six_faces_a_thin_pole_not_on_its_end() -> None:
+    directions = mesh.resting_directions(Solid("box", (0.1, 0.2, 0.3)).mesh().vertices)
+    assert {tuple(np.round(d).astype(int)) for d in directions} == {
+        tuple(sign * row) for row in np.eye(3, dtype=int) for sign in (1, -1)
+    }
+    leaning = np.array([[0, 0, 0], [0.02, 0, 0], [0, 0.02, 0], [0.3, 0.3, 1.0]])
+    up = mesh.resting_directions(leaning)
+    assert len(up) and (up[:, 2] < 0.5).all(), "its small end does not carry it"

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from video2policy import pose
@@ -9,6 +9,7 @@ finite = st.floats(-5, 5)
 vectors = st.tuples(finite, finite, finite).map(np.array)
 angles = st.floats(-179, 179)
 axes = vectors.filter(lambda v: np.linalg.norm(v) > 0.1)
+directions = axes.map(lambda v: v / np.linalg.norm(v))
 rotations = st.builds(pose.rotation_about, axes, angles)
 transforms = st.builds(pose.transform, rotations, vectors)
 
@@ -60,6 +61,15 @@ def test_rotation_difference_is_the_angle_between(rotation, axis, angle):
     turned = pose.rotation_about(axis, angle) @ rotation
     assert pose.rotation_difference(rotation, turned) == pytest.approx(abs(angle), abs=1e-5)
     assert pose.rotation_difference(turned, rotation) == pytest.approx(abs(angle), abs=1e-5)
+
+
+@given(directions, directions)
+@example(np.array([1.0, 0, 0]), np.array([-1.0, 0, 0]))
+@example(np.array([0, 0, 1.0]), np.array([0, 0, 1.0]))
+def test_rotation_between_takes_one_direction_to_the_other(a, b):
+    rotation = pose.rotation_between(a, b)
+    np.testing.assert_allclose(rotation @ a, b, atol=1e-8)
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-9)
 
 
 @given(rotations, axes)

@@ -123,8 +123,9 @@ def rotation_between(a: ArrayLike, b: ArrayLike) -> Array:
     u, v = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     axis, cosine = np.cross(u, v), float(np.clip(u @ v, -1, 1))
     if np.linalg.norm(axis) < 1e-9:
-        return np.eye(3) if cosine > 0 else rotation_about([1, 0, 0], 180)
-    return rotation_about(axis, float(np.degrees(np.arccos(cosine))))
+        across = np.cross(u, np.eye(3)[np.abs(u).argmin()])
+        return np.eye(3) if cosine > 0 else rotation_about(across, 180)
+    return rotation_about(axis, float(np.degrees(np.arctan2(np.linalg.norm(axis), cosine))))
 
 
 def rotation_difference(a: ArrayLike, b: ArrayLike) -> float:

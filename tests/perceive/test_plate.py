@@ -40,3 +40,18 @@ def test_cast_shadow_is_even_and_of_the_plates_colour() -> None:
     assert found[30:50, 60:80].mean() > 0.9
     assert found.sum() <= 20 * 20
     assert not cast_shadow(plate, plate, mask, np.ones((3, 3), np.uint8)).any()
+
+
+def test_cast_shadow_on_a_patterned_table_is_found_and_shade_on_the_object_is_not() -> None:
+    """A grey box on planks of two shades: its shadow beside it, and in its middle a hollow in shade."""
+    planks = np.where(np.arange(120) // 6 % 2, 1.0, 1.25)[None, :, None]
+    plate = (np.full((60, 120, 3), (150, 140, 130)) * planks).astype(np.uint8)
+    image = plate.copy()
+    image[10:50, 10:60] = (190, 60, 60)
+    image[24:36, 28:42] = (plate[24:36, 28:42] * 0.6).astype(np.uint8)
+    image[30:50, 60:80] = (plate[30:50, 60:80] * 0.6).astype(np.uint8)
+    mask = (image != plate).any(axis=2)
+    smooth = np.full_like(plate, (168, 157, 146))
+    found = cast_shadow(smooth, image, mask, np.ones((3, 3), np.uint8))
+    assert found[30:50, 60:80].mean() > 0.9
+    assert not found[:, :60].any()

@@ -276,3 +276,34 @@ def test_a_sliver_of_what_is_covered_needs_no_pose():
     assert complaint(sure, masks) is None
     masks[8:, 5:25, 5:17] = True
     assert "lost in 12 of the 20 frames" in complaint(sure, masks)
+
+
+def test_what_toppled_lies_on_the_table() -> None:
+    """A can on its side, whose outline a can that leans towards the camera would have, too, or nearly."""
+    view = Camera(intrinsics(320, 240, fov=45)[0], 320, 240, rotation_from_pitch(30), 0.35)
+    solid = Solid("cylinder", (0.06, 0.06, 0.14))
+    shape = solid.mesh()
+    point = view.on_plane([[160, 150]])[0]
+    rotation = pose.rotation_about([0, 0, 1], 75) @ pose.rotation_about([0, 1, 0], 90)
+    truth = view.camera_from_table @ pose.transform(rotation, [point[0], point[1], 0.03])
+    mask = meshes.hull_silhouette(shape.vertices, view.K, truth, view.shape)[None]
+    tracker = Tracker(shape, view, mask, np.zeros_like(mask), [(0, 1)])
+    lean = view.rotation.T @ pose.rotation_about([1, 0, 0], 40) @ view.rotation @ truth[:3, :3]
+    guess = pose.transform(lean, 0.95 * truth[:3, 3])
+    upright = np.eye(3)
+    assert tracker.stands_on(guess, upright) is None, "it leans"
+    outline = tracker.outline_of(0)
+    assert outline is not None
+    found = tracker.lie(0, guess, outline, upright)
+    level = tracker.stands_on(found, upright)
+    assert level is not None and abs(level[2]) < 0.1, "on its side"
+    assert np.degrees(np.arccos(abs(found[:3, 2] @ truth[:3, 2]))) < 8
+    assert np.linalg.norm(found[:3, 3] - truth[:3, 3]) < 0.01
+
+
+def test_what_stood_up_again_stands() -> None:
+    tracker, _, poses = still_life(texture=False)
+    upright = tracker.camera.rotation @ poses[0][:3, :3]
+    level = tracker.stands_on(poses[5], upright)
+    assert level is not None
+    np.testing.assert_allclose(level, [0, 0, 1], atol=1e-9)

@@ -111,7 +111,7 @@ def test_what_it_rests_in_tells_how_far_away_it_is():
     """In the end a rim hides so much that its outline tells nothing; inertia alone has it elsewhere."""
     poses = lifted(6, 0.1, 20)
     known = problem(poses, Tracks.none(), [*(seen(matrix) for matrix in poses[:-1]), None])
-    known.nodes[-1] = replace(known.nodes[-1], stands=False)
+    known.nodes[-1] = replace(known.nodes[-1], level=None)
 
     def end() -> float:
         return float((VIEW.table_from_camera @ refine(known, poses)[-1])[0, 3])
