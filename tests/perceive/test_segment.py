@@ -88,6 +88,7 @@ def not_found(frames: slice) -> Segmentation:
             result(0.1, 1, score=0.3),
             "likelier wrong than right on 20 of the 20 frames .* first on frame 100",
         ),
+        (result(0.1, 1, score=0.6), "may well be wrong on the 20 frames .* likeliest on frame 1"),
         (result(0.1, 1, end=0.1), "lost on the frames 117 to 119"),
         (not_found(slice(4, 12)), "on 8 of the 20 frames that should show it, first on frame 104"),
         (not_found(slice(0, 3)), "lost on the frames 100 to 102"),

@@ -191,11 +191,16 @@ def verdict(name: str, result: Segmentation, method: str, numbers: Sequence[int]
     where = list(numbers or range(len(seen)))
     if confidence < LEAST_TRUST:
         doubted = np.flatnonzero(expected & (worth < 0.5))
-        first = where[int(doubted[0] if len(doubted) else np.argmin(np.where(expected, worth, 1)))]
+        if len(doubted) == 0:  # right on each frame by itself, perhaps, but hardly on all
+            worst = where[int(np.argmin(np.where(expected, worth, 1)))]
+            raise Rejected(
+                f"{name}: its mask may well be wrong on the {expected.sum()} frames that should show it, "
+                f"likeliest on frame {worst}; give another box on a frame that shows it well"
+            )
         raise Rejected(
             f"{name}: its mask is likelier wrong than right on {len(doubted)} of the {expected.sum()} frames "
-            f"that should show it, first on frame {first}; give another box after that, on a frame that "
-            "shows it well"
+            f"that should show it, first on frame {where[int(doubted[0])]}; give another box after that, on "
+            "a frame that shows it well"
         )
     few = max(3, len(seen) // 10)
     for part in (slice(0, few), slice(-few, None)):
