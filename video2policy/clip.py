@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 import PIL.Image
 from av.stream import Disposition
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from video2policy.files import is_image
@@ -266,6 +267,8 @@ class CameraMotion:
     STILL = 0.006
     """Displacement below which a feature stands still, fraction of the diagonal."""
     STILL_SHARE = 0.33
+    AROUND = 5
+    """Frames in a row, of most of which a displacement must be."""
 
     CELLS = (4, 6)
     """Rows and columns of cells that give features: the prints on an object that moves must not outvote the
@@ -313,11 +316,11 @@ class CameraMotion:
 
     @property
     def largest(self) -> float:
-        """The largest displacement that lasted: of one frame alone, most features of which are covered, it is
-        an error."""
-        if len(self.shifts) < 3:
+        """The largest displacement that lasted: in one or two frames alone, most features of which are
+        covered, it is an error."""
+        if len(self.shifts) < self.AROUND:
             return max(self.shifts, default=0.0)
-        return float(np.median(np.lib.stride_tricks.sliding_window_view(self.shifts, 3), axis=1).max())
+        return float(np.median(sliding_window_view(self.shifts, self.AROUND), axis=1).max())
 
     @property
     def measurable(self) -> bool:
