@@ -66,3 +66,17 @@ def test_a_clip_of_few_frames_has_ends_too() -> None:
     images, truth = clip(gone=False)
     assert departed(Footage(images[:3]), prompt(truth)) is None
     assert departed(Footage(images[:1]), prompt(truth)) is None
+
+
+def test_the_rim_of_what_stays_under_a_trembling_camera_tells_nothing() -> None:
+    table = np.full((*SIZE, 3), (170, 150, 120), float)
+    disc = np.zeros(SIZE, np.uint8)
+    cv2.ellipse(disc, (120, 80), (40, 28), 0, 0, 360, 1, -1)
+    sharp = np.where(disc[..., None] > 0, (20, 120, 60), table)
+    first = cv2.GaussianBlur(sharp, (0, 0), 0.8).astype(np.uint8)
+    later = np.roll(first, (1, 1), axis=(0, 1))
+    images, truth = [first] * 15 + [later] * 15, disc > 0
+    assert np.abs(first.astype(int) - later)[truth].max() > 50
+    footage, given = Footage(images), prompt(truth)
+    assert departed(footage, given) is None
+    assert iou(start_mask(footage, given), truth) > 0.9

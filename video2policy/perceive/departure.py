@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video2policy.mask import area, bounding_box, box_iou, main_components
-from video2policy.perceive.colour import largest_channel, relit
+from video2policy.perceive.colour import beyond, largest_channel, relit
 from video2policy.perceive.footage import Footage
 from video2policy.perceive.morphology import disc, grow, region
 from video2policy.perceive.prompt import Prompt
@@ -22,6 +22,8 @@ DIFFERENT, SAME = 24, 12
 """Differences of 8-bit colours above which a pixel shows something else, and below which the same."""
 SPANS, LEAST = 0.75, 0.05
 """Least overlap of what is gone with the prompt's box, box with box, and share of the box that it covers."""
+TRULY = 0.5
+"""Least share of what is gone that differs from all that is seen within a pixel of its place."""
 
 
 class Departed(NamedTuple):
@@ -56,6 +58,8 @@ def departed(footage: Footage, prompt: Prompt) -> Departed | None:
         gone[roi] = main_components(closed)
         same[roi] = ((change < SAME) | light) & ~grow(closed, 2 * footage.unit) & inside[roi]
         span = box_iou(prompt.box, bounding_box(gone))
-        if span > best_span and area(gone) > LEAST * area(inside):
+        # The rim of what stays where it is differs, too, as the camera trembles.
+        truly = area(gone[roi] & (largest_channel(beyond(there, here)) > DIFFERENT))
+        if span > best_span and area(gone) > LEAST * area(inside) and truly > TRULY * area(gone):
             best, best_span = Departed(gone, same), span
     return best
