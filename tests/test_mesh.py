@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import trimesh
@@ -151,3 +153,12 @@ def test_a_box_rests_on_six_faces_a_thin_pole_not_on_its_end() -> None:
     leaning = np.array([[0, 0, 0], [0.02, 0, 0], [0, 0.02, 0], [0.3, 0.3, 1.0]])
     up = mesh.resting_directions(leaning)
     assert len(up) and (up[:, 2] < 0.5).all(), "its small end does not carry it"
+
+
+def test_a_scanned_ball_rests_on_most_of_its_faces_without_filling_the_memory() -> None:
+    ball = trimesh.creation.icosphere(subdivisions=4, radius=0.04)
+    tracemalloc.start()
+    directions = mesh.resting_directions(ball.vertices)
+    assert tracemalloc.get_traced_memory()[1] < 200e6
+    tracemalloc.stop()
+    assert len(directions) > 0.9 * len(ball.faces)

@@ -256,8 +256,9 @@ def resting_directions(points: ArrayLike) -> Array:
     planes = np.unique(ConvexHull(hull.vertices).equations.round(6), axis=0)
     normals, offsets = planes[:, :3], planes[:, 3]
     below = hull.center_mass - (normals @ hull.center_mass + offsets)[:, None] * normals
-    stays = (below @ normals.T + offsets < 1e-4 * hull.scale).all(axis=1)
-    return np.asarray(-normals[stays], dtype=float)
+    few = np.array_split(below, len(below) // 500 + 1)  # a scanned ball has thousands
+    stays = [(part @ normals.T + offsets < 1e-4 * hull.scale).all(axis=1) for part in few]
+    return np.asarray(-normals[np.concatenate(stays)], dtype=float)
 
 
 def hull_vertices(points: ArrayLike) -> Array:

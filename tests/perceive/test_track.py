@@ -301,6 +301,17 @@ def test_what_toppled_lies_on_the_table() -> None:
     assert np.linalg.norm(found[:3, 3] - truth[:3, 3]) < 0.01
 
 
+def test_what_seems_to_be_above_the_camera_lies_nowhere() -> None:
+    tracker, _, poses = still_life(texture=False)
+    leaning = poses[0].copy()
+    leaning[:3, :3] = poses[0][:3, :3] @ pose.rotation_about([1, 0, 0], 35)
+    leaning[:3, 3] += tracker.camera.rotation.T @ [0, 0, 0.5]
+    outline = tracker.outline_of(0)
+    assert outline is not None
+    found = tracker.lie(0, leaning, outline, tracker.camera.rotation @ poses[0][:3, :3])
+    np.testing.assert_array_equal(found, leaning)
+
+
 def test_what_stood_up_again_stands() -> None:
     tracker, _, poses = still_life(texture=False)
     upright = tracker.camera.rotation @ poses[0][:3, :3]

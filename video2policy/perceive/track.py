@@ -82,6 +82,9 @@ COS_TILT = float(np.cos(np.radians(MAX_TILT)))
 STANCES = 6
 """So many of the ways in which an object can lie are tried where it rests and does not stand."""
 
+FARTHEST = 3.0
+"""Times as far away, or as near, as it seemed: where an object would have to be to lie on the table."""
+
 WORSE = 0.25
 """By so much less confident, what all frames together say of one is not believed."""
 
@@ -194,7 +197,10 @@ class Tracker:
         for level in (upright[2], *nearest):
             turn = pose.rotation_between(guess[:3, :3] @ level, up) @ guess[:3, :3]
             lowest = float((self.hull @ turn.T @ up).min())
-            onto = -(self.camera.altitude + lowest) / float(guess[:3, 3] @ up)
+            drop = -float(guess[:3, 3] @ up)
+            onto = (self.camera.altitude + lowest) / drop if drop > 0 else 0.0
+            if not 1 / FARTHEST < onto < FARTHEST:
+                continue
             start = pose.transform(turn, onto * guess[:3, 3])
             held = pose.rotation_between(level, [0, 0, 1.0])
             lying, error = self.solve(start, Features(), now, start, held)
