@@ -43,7 +43,7 @@ def test_cast_shadow_is_even_and_of_the_plates_colour() -> None:
 
 
 def test_cast_shadow_on_a_patterned_table_is_found_and_shade_on_the_object_is_not() -> None:
-    """A grey box on planks of two shades: its shadow beside it, and in its middle a hollow in shade."""
+    """A red box on grey planks of two shades: its shadow beside it, and in its middle a hollow in shade."""
     planks = np.where(np.arange(120) // 6 % 2, 1.0, 1.25)[None, :, None]
     plate = (np.full((60, 120, 3), (150, 140, 130)) * planks).astype(np.uint8)
     image = plate.copy()

@@ -213,6 +213,10 @@ class Track:
         """
         if self.home_frame == frame or area(self.home) < max(1.0, 0.7 * self.area):  # more may show now
             return False
+        if self.clip.unchanged(self.home, self.home_frame, frame) > UNCHANGED:
+            return True
+        if seen:
+            return False
         roi = region(self.home, 4 * self.clip.unit)
         near = grow(self.home[roi], 3 * self.clip.unit)
 
@@ -229,10 +233,6 @@ class Track:
             same &= length(b) > 0.4 * length(a)
             return float((weight * same).sum() / max(1e-6, weight.sum()))
 
-        if self.clip.unchanged(self.home, self.home_frame, frame) > UNCHANGED:
-            return True
-        if seen:
-            return False
         then = slopes(self.clip.images[self.home_frame])
         now = slopes(self.clip.images[frame])
         return alike(then, now) > max(STAYS, alike(then, slopes(self.scene.plate)) + 0.2)

@@ -505,10 +505,13 @@ class Tracker:
                 continue
             rests_here = first in at_rest
             clear = self.clearest((first, last + 1), 1)[0] if rests_here else first
-            low, tilt = self.stance(known[0], upright)
-            ahead = None if rests_here else self.within(first)
-            level = upright[2] if abs(low) < HELD[0] and tilt < HELD[1] and ahead is None else None
-            level = self.stands_on(known[0], upright) if rests_here else level
+            if rests_here:
+                ahead, level = None, self.stands_on(known[0], upright)
+            else:
+                low, tilt = self.stance(known[0], upright)
+                ahead = self.within(first)
+                stands = abs(low) < HELD[0] and tilt < HELD[1] and ahead is None
+                level = upright[2] if stands else None
             nodes.append(Node(first, last, self.outline_of(clear), level, ahead))
             guesses.append(known[0].copy())
             if ahead is not None:  # where its middle's ray comes by there
